@@ -47,6 +47,7 @@ STORES = {
     "client": set[str](),
     "embedded": set[str](),
     "api_keys": {"client"},
+    "shop_data": {"client"},
     "consents": {"client"},
     "request_read": {"consents", "client"},
     "api_key_cache": {"api_keys", "request_read", "client"},
@@ -74,6 +75,7 @@ WEB = {
 WIRING = {
     "deployment": set[str](),
     "stores": {"deployment"},
+    "known_shops": {"stores"},
     "services": {"stores", "deployment"},
 }
 _ANYWHERE = {"errors", "progress", "concurrency", "atomic_files"}

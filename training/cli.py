@@ -15,6 +15,7 @@ from typer.main import get_group
 
 from recsvc.domain.errors import RecsvcError
 from recsvc.filesystem.closed_pipe import ends_with_its_reader
+from recsvc.filesystem.system_faults import system_fault
 from training.concurrency import return_freed_memory
 from training.errors import TrainingError
 from training.progress import stderr_console
@@ -46,7 +47,8 @@ class TrainerCommands(TyperGroup):
             with ends_with_its_reader():
                 return super().invoke(ctx)
         except (RecsvcError, OSError) as error:
-            stderr_console().print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+            text = system_fault(error) if isinstance(error, OSError) else str(error)
+            stderr_console().print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
             code = error.exit_code if isinstance(error, TrainingError) else _EXIT_UNREADABLE
             raise typer.Exit(code) from error
 

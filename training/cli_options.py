@@ -41,9 +41,18 @@ def share(text: str) -> float:
     """Read `1%` or `0.01`."""
     number, percent = text.removesuffix("%"), text.endswith("%")
     value = _as_number(number, f"--max-bad {text!r}: write a share such as 1% or 0.01")
+    if not percent and value >= 1:  # 5 may mean 5 %, and 1 either
+        raise InputUnreadable(
+            f"--max-bad {text!r} is no share below 1: write a percentage as {text}%, or a share "
+            "such as 0.01",
+            code="bad_option",
+        )
     value = value / 100 if percent else value
     if not 0 <= value <= 1:
-        raise InputUnreadable(f"--max-bad {text!r} is not between 0% and 100%", code="bad_option")
+        raise InputUnreadable(
+            f"--max-bad {text!r} is not between 0% and 100%: write a share such as 1% or 0.01",
+            code="bad_option",
+        )
     return value
 
 

@@ -10,10 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.customer_keys import CustomerHasher
-from recsvc.domain.values.ids import ShopName, checked_shop
+from recsvc.domain.values.ids import SHOP_RULE, ShopName, checked_shop
 from recsvc.wiring.deployment import Deployment, check_deployment, open_deployment
+from recsvc.wiring.known_shops import check_shop_exists
 from recsvc.wiring.stores import open_stores
+from training.errors import InputUnreadable
 from training.publish.publish import Destination
 from training.sources.consents import PermittedKeys
 from training.sources.item_catalogue import ItemCatalogue, catalogue_of
@@ -51,6 +54,7 @@ class TrainingShop:
         """Read the customers who consent to training."""
         self.check_exists()
         with open_stores(self.deployment.settings, durable=False) as stores:
+            check_shop_exists(stores, self.name)
             found = stores.consented_customers.permitted(self.name, Purpose.TRAINING)
         keys, erased = found.customers, found.erased_at_us
         return PermittedKeys(keys, self.hasher(), found.watermark_us, erased=erased)
@@ -59,10 +63,16 @@ class TrainingShop:
         """Read the live catalogue."""
         self.check_exists()
         with open_stores(self.deployment.settings, durable=False) as stores:
+            check_shop_exists(stores, self.name)
             items = list(stores.catalogue.all(self.name))
         return catalogue_of(items, origin="service")
 
 
 def open_shop(name: str, data_dir: Path | None) -> TrainingShop:
     """Return the shop; no file is read or written, and no store started, before its first use."""
-    return TrainingShop(checked_shop(name), data_dir)
+    try:
+        return TrainingShop(checked_shop(name), data_dir)
+    except BadRequest:
+        raise InputUnreadable(
+            f"--shop {name!r} is not a shop name: write {SHOP_RULE}", code="bad_shop"
+        ) from None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, known_shop, settings_of, shop_of
 from recsvc.cli.output import complain, print_json, print_text, say
 from recsvc.domain.consent.hash_chain import (
     HEAD_RULE,
@@ -67,7 +67,9 @@ def verify(
     kept = None if head is None else _kept(head)
     started = time.monotonic()
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        found = _verified(stores, shop_of(shop), kept)
+        # With a head, an empty shop is a difference: its history was lost.
+        name = known_shop(stores, shop) if kept is None else shop_of(shop)
+        found = _verified(stores, name, kept)
     if as_json:
         print_json(_report(found))
     elif found.is_whole:
@@ -90,7 +92,8 @@ def head(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = 
     Keep it outside the reach of accounts that can change the store, for `audit verify --head`.
     """
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        found = stores.history.head(shop_of(shop)) or empty_head(shop_of(shop))
+        name = known_shop(stores, shop)
+        found = stores.history.head(name) or empty_head(name)
     if as_json:
         print_json({"count": found.count, "hash": found.digest, "at": rfc3339(found.at_us)})
     else:

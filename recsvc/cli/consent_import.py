@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from recsvc.cli.input_files import read_ndjson
 from recsvc.cli.options import (
     DEFAULT_SHOP,
     AsJson,
@@ -19,9 +20,7 @@ from recsvc.cli.options import (
     shop_of,
 )
 from recsvc.cli.output import print_json, say, stderr
-from recsvc.domain.consent.banner_signals import SignalTables
 from recsvc.domain.consent.statements import ImportOutcome
-from recsvc.domain.errors import BadRequest
 from recsvc.signal_file import open_signals
 from recsvc.usecases.customers.consents import DatedChange, imported_rows, line_outcomes
 from recsvc.web.routes.consent_import import read_line
@@ -43,24 +42,10 @@ def import_consents(
 
     The latest statement wins; on a tie, denial wins. Importing a file twice changes nothing.
     """
-    changes, faults = _read(file, open_signals(settings_of(data_dir)))
+    tables = open_signals(settings_of(data_dir))
+    changes, faults = read_ndjson(file, lambda line: read_line(line, tables))
     check_faults(file, faults, len(changes), max_bad)
     _report(_imported(changes, shop, data_dir), len(faults), as_json)
-
-
-def _read(file: Path, tables: SignalTables) -> tuple[list[DatedChange], list[str]]:
-    """Return the valid lines as changes, and the number and fault of each invalid line."""
-    changes: list[DatedChange] = []
-    faults: list[str] = []
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                changes.append(read_line(line, tables))
-            except BadRequest as fault:
-                faults.append(f"{number}: {fault.detail}")
-    return changes, faults
 
 
 def _imported(

@@ -10,6 +10,7 @@ from recsvc.cli.options import (
     DataDir,
     Shop,
     checked_purposes,
+    known_shop,
     settings_of,
     shop_of,
 )
@@ -32,7 +33,7 @@ app = typer.Typer(
 def show(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show the minimum version of each purpose."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        _print(stores.policy.get(shop_of(shop)), as_json)
+        _print(stores.policy.get(known_shop(stores, shop)), as_json)
 
 
 @app.command("set")

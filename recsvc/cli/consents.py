@@ -14,6 +14,8 @@ from recsvc.cli.options import (
     DataDir,
     Shop,
     checked_purposes,
+    id_of,
+    known_shop,
     settings_of,
     shop_of,
 )
@@ -21,7 +23,7 @@ from recsvc.cli.output import print_json, print_table
 from recsvc.domain.consent.consent import ConsentRecord, ConsentStatus, Purpose
 from recsvc.domain.consent.hash_chain import HistoryRow
 from recsvc.domain.values.customer_keys import CustomerKey
-from recsvc.domain.values.ids import CustomerId, checked_id
+from recsvc.domain.values.ids import CustomerId
 from recsvc.domain.values.labels import LABEL_RULE, checked_label
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.wiring.stores import Stores, open_stores
@@ -64,7 +66,7 @@ def show(
 ) -> None:
     """Show the customer's consent for every purpose."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        record = stores.consents.read(shop_of(shop), _key(stores, shop, customer))
+        record = stores.consents.read(known_shop(stores, shop), _key(stores, shop, customer))
         status = _status(stores, shop, record)
     _print(status, as_json)
 
@@ -113,6 +115,7 @@ def history(
 ) -> None:
     """Show every change of the customer's consents and flags, newest last."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
+        known_shop(stores, shop)
         key = _key(stores, shop, customer)
         found = [_change_row(row) for row in stores.history.all_rows_of(shop_of(shop), key)]
     if as_json:
@@ -129,6 +132,8 @@ def _write(
     data_dir: Path | None,
 ) -> ConsentStatus:
     with open_stores(settings_of(data_dir)) as stores:
+        if not any(changes.values()):  # a grant may begin a shop
+            known_shop(stores, shop)
         key = _key(stores, shop, customer)
         record = stores.consents.write(shop_of(shop), key, changes, policy_version, SOURCE)
         return _status(stores, shop, record)
@@ -139,7 +144,7 @@ def _status(stores: Stores, shop: str, record: ConsentRecord) -> ConsentStatus:
 
 
 def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:
-    customer_id = CustomerId(checked_id(customer, "customer"))
+    customer_id = CustomerId(id_of(customer, "CUSTOMER"))
     return stores.hasher(shop_of(shop)).key_of(customer_id)
 
 

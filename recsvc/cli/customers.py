@@ -6,12 +6,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, id_of, known_shop, settings_of
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain.customers.privacy import RewriteState
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.customer_keys import CustomerKey
-from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.consents.change_writer import COMMAND_LINE
 from recsvc.web.routes.export import export_json
 from recsvc.web.routes.privacy import merge_of, receipt_of
@@ -33,7 +33,7 @@ def export(
 ) -> None:
     """Print all data of a customer as one JSON document."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        name, key = _shop_and_key(stores, shop, customer, "customer")
+        name, key = _shop_and_key(stores, shop, customer, "CUSTOMER")
         record = stores.consents.read(name, key)
         status = stores.policy_clock.status(record, stores.policy.get(name))
         for part in export_json(customer, status, stores.privacy.export(name, key, record)):
@@ -51,7 +51,7 @@ def erase(
 ) -> None:
     """Erase a customer permanently, and print the receipt."""
     with open_stores(settings_of(data_dir)) as stores:
-        name, key = _shop_and_key(stores, shop, customer, "customer")
+        name, key = _shop_and_key(stores, shop, customer, "CUSTOMER")
         if not yes:
             _confirm()
         receipt = stores.privacy.erase(name, key, COMMAND_LINE)
@@ -69,7 +69,7 @@ def merge(
 ) -> None:
     """Merge a customer into another id of the same person; the stricter consent wins."""
     with open_stores(settings_of(data_dir)) as stores:
-        name, key = _shop_and_key(stores, shop, customer, "customer")
+        name, key = _shop_and_key(stores, shop, customer, "CUSTOMER")
         _, remaining = _shop_and_key(stores, shop, into, "--into")
         receipt = stores.privacy.merge(name, key, remaining, COMMAND_LINE)
         _finish_rewrite(stores, name, receipt.rewrite.state)
@@ -77,10 +77,10 @@ def merge(
 
 
 def _shop_and_key(
-    stores: Stores, shop: str, customer: str, field: str
+    stores: Stores, shop: str, customer: str, argument: str
 ) -> tuple[ShopName, CustomerKey]:
-    name = shop_of(shop)
-    return name, stores.hasher(name).key_of(CustomerId(checked_id(customer, field)))
+    name = known_shop(stores, shop)
+    return name, stores.hasher(name).key_of(CustomerId(id_of(customer, argument)))
 
 
 def _confirm() -> None:

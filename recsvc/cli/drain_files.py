@@ -107,7 +107,7 @@ def open_folder(path: Path, source: str, drain: DrainedLog) -> Iterator[DrainFol
     A folder accepts one log only: entries of two logs can have the same ids, so files of one log
     would hide entries of the other.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    make_folder(path)
 
     def refuse() -> None:
         raise BadRequest(f"another process is draining into {path}", code="folder_in_use")
@@ -117,6 +117,16 @@ def open_folder(path: Path, source: str, drain: DrainedLog) -> Iterator[DrainFol
         for left_over in path.glob(f"{TEMPORARY_PREFIX}*"):
             left_over.unlink()
         yield DrainFolder(path, drain)
+
+
+def make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise BadRequest(
+            f"--to {path} is not a folder and cannot be made one: {fault.strerror}",
+            code="bad_folder",
+        ) from None
 
 
 def check_parquet() -> None:

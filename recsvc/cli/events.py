@@ -14,9 +14,10 @@ from recsvc.cli.drain_files import (
     check_parquet,
     decision_table,
     event_table,
+    make_folder,
     open_folder,
 )
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, known_shop, settings_of
 from recsvc.cli.output import print_json, say, stderr
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.events.event_log import EventLog, LogEntry
@@ -73,9 +74,10 @@ def drain(
     into the same folder completes it.
     """
     check_parquet()
-    name = shop_of(shop)
     # A store that may lose acknowledged writes is drained too: its events are at risk.
     with open_stores(settings_of(data_dir), durable=False) as stores:
+        name = known_shop(stores, shop)
+        make_folder(to)
         source = f"shop {name} of the secret {stores.secret.fingerprint()}"
         with open_folder(to, source, DrainedLog("events", event_table)) as folder:
             events = _drain(EventLog(stores.connections), name, folder, rows_per_file)

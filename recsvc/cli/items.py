@@ -1,14 +1,13 @@
 """`recsvc items`: import the live catalogue from a file, list it."""
 
-import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from recsvc.cli.items_csv import NumberedItem, csv_items
+from recsvc.cli.input_files import read_ndjson, unreadable
+from recsvc.cli.items_csv import csv_items
 from recsvc.cli.options import (
     DEFAULT_SHOP,
     AsJson,
@@ -16,6 +15,7 @@ from recsvc.cli.options import (
     MaxBad,
     Shop,
     check_faults,
+    known_shop,
     settings_of,
     shop_of,
 )
@@ -56,7 +56,9 @@ def list_items(
 ) -> None:
     """List the catalogue by id."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        found = sorted(stores.catalogue.all(shop_of(shop)), key=lambda item: item.item_id)
+        found = sorted(
+            stores.catalogue.all(known_shop(stores, shop)), key=lambda item: item.item_id
+        )
     rows = [shown(item) for item in found]
     if as_json:
         print_json(rows)
@@ -66,39 +68,38 @@ def list_items(
 
 def _read(file: Path) -> tuple[list[CatalogueItem], list[str]]:
     """Return the items, and line number and fault of each invalid line."""
-    readers = {".ndjson": _ndjson, ".csv": csv_items}
-    if file.suffix not in readers:
-        raise BadRequest(f"{file} is neither .ndjson nor .csv", code="bad_file")
+    match file.suffix.lower():
+        case ".ndjson":
+            return read_ndjson(file, lambda line: _item(_parsed(line)))
+        case ".csv":
+            return _read_csv(file)
+        case _:
+            raise unreadable(file, "its name must end in .ndjson or .csv")
+
+
+def _read_csv(file: Path) -> tuple[list[CatalogueItem], list[str]]:
     items: list[CatalogueItem] = []
     faults: list[str] = []
-    try:
-        for line, content in readers[file.suffix](file):
-            try:
-                items.append(_item(content))
-            except BadRequest as fault:
-                faults.append(f"{line}: {fault.detail}")
-    except (UnicodeDecodeError, csv.Error) as fault:
-        raise BadRequest(f"{file} cannot be read: {fault}", code="bad_file") from None
+    for line, content in csv_items(file):
+        try:
+            items.append(_item(content))
+        except BadRequest as fault:
+            faults.append(f"{line}: {fault.detail}")
     return items, faults
 
 
 def _item(content: Any) -> CatalogueItem:
+    if isinstance(content, BadRequest):
+        raise content
     if not isinstance(content, dict):
         raise BadRequest("not a JSON object")
     given = dict(content)
     return read_item(ItemId(pop_id(given, "item_id")), given)
 
 
-def _ndjson(file: Path) -> Iterator[NumberedItem]:
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield number, _parsed(line)
-
-
-def _parsed(line: str) -> Any:
-    """Return the JSON of a line; its own text, which is no item, if it is not JSON."""
+def _parsed(line: bytes) -> Any:
+    """Return the JSON of a line; null, which is no item, if it is not JSON."""
     try:
-        return json.loads(line)
+        return json.loads(line.decode())
     except (ValueError, RecursionError):
-        return line
+        return None

@@ -2,28 +2,52 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from recsvc.cli.input_files import csv_lines, unreadable
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.attributes import MAX_NUMBER
+from recsvc.domain.values.columns import columns_fault
 
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 ATTRIBUTE = "attributes."  # prefix of a column that holds one attribute
 SEPARATOR = "|"  # between the paths of the column `categories`
 
+TOO_MANY = "the row has more fields than the header"
+_BEYOND = "\0"  # a name that no column has
+
 NumberedItem = tuple[int, Any]  # line number and content
 
 
 def csv_items(file: Path) -> Iterator[NumberedItem]:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        if "item_id" not in (reader.fieldnames or ()):
-            raise BadRequest(f"{file} has no column item_id", code="missing_column")
+    """Yield the rows; a row with more fields than the header is a fault in place of a content."""
+    reader = csv.DictReader(csv_lines(file), restkey=_BEYOND)
+    try:
+        _check_header(file, reader.fieldnames)
+        is_empty = True
         for row in reader:
-            yield reader.line_num, _typed(row)
+            is_empty = False
+            yield reader.line_num, BadRequest(TOO_MANY) if _BEYOND in row else _typed(row)
+    except csv.Error as fault:
+        raise unreadable(file, fault) from None
+    if is_empty:
+        raise unreadable(file, "it has a header and no row")
+
+
+def _check_header(file: Path, names: Sequence[str] | None) -> None:
+    if not names:
+        raise unreadable(file, "it is empty")
+    if "item_id" not in names:
+        has = ", ".join(names)
+        raise BadRequest(
+            f"FILE {file} has no column item_id; it has: {has} (separate columns by commas)",
+            code="missing_column",
+        )
+    if fault := columns_fault(names):
+        raise unreadable(file, fault)
 
 
 def _typed(row: dict[str | Any, Any]) -> dict[str, Any]:

@@ -4,7 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import (
+    DEFAULT_SHOP,
+    AsJson,
+    DataDir,
+    Shop,
+    id_of,
+    known_shop,
+    settings_of,
+    shop_of,
+)
 from recsvc.cli.output import print_json, print_table, print_text, say
 from recsvc.clock import utc_now
 from recsvc.domain.api_keys import (
@@ -19,7 +28,7 @@ from recsvc.domain.api_keys import (
     shop_of_key,
 )
 from recsvc.domain.errors import BadRequest, MissingPrerequisite
-from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.access import customer_tokens
 from recsvc.wiring.stores import Stores, open_stores
@@ -65,7 +74,7 @@ def create(
 def list_keys(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the shop's keys, including revoked ones."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        found = [_report(key) for key in stores.api_keys.list(shop_of(shop))]
+        found = [_report(key) for key in stores.api_keys.list(known_shop(stores, shop))]
     if as_json:
         print_json(found)
         return
@@ -112,7 +121,7 @@ def token(
     data_dir: DataDir = None,
 ) -> None:
     """Print a customer token that is valid for 15 minutes."""
-    customer_id = CustomerId(checked_id(customer, "customer"))
+    customer_id = CustomerId(id_of(customer, "--customer"))
     with open_stores(settings_of(data_dir), durable=False) as stores:
         signer = _named(stores, key) if key else _newest(stores, shop_of(shop))
         secret = stores.api_keys.signing_secret(signer)

@@ -14,6 +14,7 @@ from recsvc.cli.command_modules import CommandModules
 from recsvc.cli.output import complain, explain, print_text, say_events
 from recsvc.domain.errors import RecsvcError
 from recsvc.filesystem.closed_pipe import ends_with_its_reader
+from recsvc.filesystem.system_faults import system_fault
 
 _EXIT_FAILED = 2
 
@@ -37,7 +38,7 @@ class ServiceCommands(TyperGroup):
         except RecsvcError as error:
             complain(explain(error))
         except OSError as error:
-            complain(str(error))
+            complain(system_fault(error))
         raise typer.Exit(_EXIT_FAILED)
 
 

@@ -27,6 +27,8 @@ def list_models(
 ) -> None:
     """List the versions, the oldest first."""
     versions = _versions(settings_of(data_dir), shop_of(shop))
+    if shop != DEFAULT_SHOP and not versions.all():
+        raise _no_model(versions)
     found = [_describe(versions, version) for version in versions.all()]
     if as_json:
         print_json({"current": versions.current(), "versions": found})
@@ -79,14 +81,25 @@ def _versions(settings: Settings, shop: ShopName) -> Versions:
 def _current(versions: Versions) -> str:
     current = versions.current()
     if current is None:
-        raise MissingPrerequisite(
-            f"shop {versions.shop} has no model yet; recsvc-train run makes one"
-        )
+        raise _no_model(versions)
     return current
 
 
+def _no_model(versions: Versions) -> MissingPrerequisite:
+    shop = versions.shop
+    return MissingPrerequisite(
+        f"--shop {shop}: it has no model yet; recsvc-train run --shop {shop} makes one"
+    )
+
+
 def _verify(settings: Settings, shop: ShopName, version: str) -> None:
-    folder = _versions(settings, shop).folder(version)
+    versions = _versions(settings, shop)
+    if version not in versions.all():
+        raise MissingPrerequisite(
+            f"VERSION {version!r}: shop {shop} has no such version; recsvc models list shows all, "
+            "in the form 20261130T222526.865Z-5db994ef"
+        )
+    folder = versions.folder(version)
     load(folder, shop=shop, fingerprint=open_secret(settings).fingerprint(), full=True)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from recsvc.cli.input_files import read_ndjson
 from recsvc.cli.options import (
     DEFAULT_SHOP,
     EXAMPLES,
@@ -14,14 +15,16 @@ from recsvc.cli.options import (
     MaxBad,
     Shop,
     check_faults,
+    id_of,
+    known_shop,
     settings_of,
     shop_of,
 )
 from recsvc.cli.output import print_json, print_table, say
-from recsvc.domain.errors import BadRequest, MissingPrerequisite
+from recsvc.domain.errors import MissingPrerequisite
 from recsvc.domain.offers.offer_validation import offer_as_sent
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
-from recsvc.domain.values.ids import OfferId, checked_id
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.usecases.offers.offers import warnings_of
 from recsvc.web.routes.offers import read_line, view_of
@@ -45,7 +48,7 @@ def import_offers(
     as_json: AsJson = False,
 ) -> None:
     """Replace offers from a file; effective immediately."""
-    offers, faults = _read(file)
+    offers, faults = read_ndjson(file, read_line)
     check_faults(file, faults, len(offers), max_bad)
     name = shop_of(shop)
     with open_stores(settings_of(data_dir)) as stores:
@@ -63,8 +66,8 @@ def list_offers(
     shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """List the offers by id, with their counters."""
-    name = shop_of(shop)
     with open_stores(settings_of(data_dir), durable=False) as stores:
+        name = known_shop(stores, shop)
         found = list(stores.offers.many(name, stores.offers.ids(name)))
     if as_json:
         print_json([view_of(stored) for stored in found])
@@ -77,7 +80,7 @@ def list_offers(
 def show_offer(offer: OfferArgument, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
     """Show one offer and its counters as JSON, without its codes."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        stored = stores.offers.get(shop_of(shop), _offer(offer))
+        stored = stores.offers.get(known_shop(stores, shop), _offer(offer))
     if stored is None:
         raise _no_such_offer(offer)
     print_json(view_of(stored))
@@ -87,7 +90,7 @@ def show_offer(offer: OfferArgument, shop: Shop = DEFAULT_SHOP, data_dir: DataDi
 def delete_offer(offer: OfferArgument, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
     """Delete an offer, its codes and counters."""
     with open_stores(settings_of(data_dir)) as stores:
-        if not stores.offers.delete(shop_of(shop), _offer(offer)):
+        if not stores.offers.delete(known_shop(stores, shop), _offer(offer)):
             raise _no_such_offer(offer)
     say(f"{offer} is deleted.")
 
@@ -106,7 +109,7 @@ def _print_warnings(warnings: Sequence[dict[str, str]]) -> None:
 
 
 def _offer(text: str) -> OfferId:
-    return OfferId(checked_id(text, "offer_id"))
+    return OfferId(id_of(text, "OFFER"))
 
 
 def _no_such_offer(offer: str) -> MissingPrerequisite:
@@ -119,19 +122,3 @@ def _row(stored: StoredOffer) -> dict[str, Any]:
     counted = {name: getattr(state, name) for name in COUNTERS} | {"codes_left": left}
     fields = {name: value for name, value in offer_as_sent(stored.offer).items() if name != "codes"}
     return fields | counted
-
-
-def _read(file: Path) -> tuple[list[NewOffer], list[str]]:
-    """Return the offers, and line number and fault of each invalid line."""
-    if file.suffix != ".ndjson":
-        raise BadRequest(f"{file} is not an .ndjson file", code="bad_file")
-    offers: list[NewOffer] = []
-    faults: list[str] = []
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    offers.append(read_line(line))
-                except BadRequest as fault:
-                    faults.append(f"{number}: {fault.detail}")
-    return offers, faults

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from math import nan
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,9 @@ from recsvc.cli.output import say
 from recsvc.config import Settings, unknown_variables
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.values.ids import ShopName, checked_shop
+from recsvc.domain.values.ids import ID_RULE, SHOP_RULE, ShopName, checked_shop, id_fault
+from recsvc.wiring.known_shops import check_shop_exists
+from recsvc.wiring.stores import Stores
 
 DEFAULT_SHOP = "default"
 EXAMPLES = 5  # bad lines shown
@@ -22,11 +25,31 @@ DataDir = Annotated[
     typer.Option("--data-dir", help="Data folder (RECSVC_DATA_DIR, else .recsvc)."),
 ]
 Shop = Annotated[str, typer.Option("--shop", help="Shop.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
+
+
+def _percentage(text: str | float) -> float:
+    """Read `5%` or `5`, which is the same."""
+    try:
+        value = float(str(text).removesuffix("%"))
+    except ValueError:
+        value = nan
+    if not 0 <= value <= PERCENT:
+        raise BadRequest(
+            f"--max-bad {text!r} is not a percentage: write 0% to 100%, such as 5%",
+            code="bad_option",
+        )
+    return value
+
+
 MaxBad = Annotated[
     float,
-    typer.Option(min=0, max=PERCENT, help="Highest percentage of bad lines in an import."),
+    typer.Option(
+        parser=_percentage,
+        metavar="PERCENT",
+        help="Highest percentage of bad lines in an import, such as 5%.",
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
 
 
 def settings_of(data_dir: Path | None) -> Settings:
@@ -36,7 +59,32 @@ def settings_of(data_dir: Path | None) -> Settings:
 
 
 def shop_of(text: str) -> ShopName:
-    return checked_shop(text)
+    try:
+        return checked_shop(text)
+    except BadRequest:
+        raise BadRequest(
+            f"--shop {text!r} is not a shop name: write {SHOP_RULE}", code="bad_shop"
+        ) from None
+
+
+def known_shop(stores: Stores, text: str) -> ShopName:
+    """Return the shop; raise for one that has neither a key nor any data, probably a typing error.
+
+    Commands that only read or take away use it; the ones that add data may begin a shop.
+    """
+    name = shop_of(text)
+    check_shop_exists(stores, name)
+    return name
+
+
+def id_of(text: str, argument: str) -> str:
+    """Return a valid id; raise with the name of its argument and the rule."""
+    fault = id_fault(text)
+    if fault is not None:
+        raise BadRequest(
+            f"{argument} is not a valid id: {fault}; an id is {ID_RULE}", code="bad_id"
+        )
+    return text
 
 
 def checked_purposes(names: Iterable[str]) -> list[Purpose]:

@@ -55,6 +55,14 @@ def map_columns(found: Sequence[str], renames: Mapping[str, str], file: str) -> 
                 code="missing_column",
             )
     used = set(source.values())
+    for theirs in used:
+        both = [name for name, column in source.items() if column == theirs]
+        if len(both) > 1:
+            raise InputUnreadable(
+                f"--map: {' and '.join(both)} would both be read from the column {theirs!r} of "
+                f"{file}; name another column with --map {both[-1]}=YOUR_COLUMN",
+                code="bad_map",
+            )
     return ColumnMap(source, tuple(name for name in found if name not in used))
 
 

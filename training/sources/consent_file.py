@@ -136,15 +136,21 @@ def _checked(customer: str, where: str) -> str:
 
 
 def _read_lines(file: Path) -> Iterator[ConsentStatement]:
+    is_blank = True
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
+                is_blank = False
                 yield _read_line(line, f"{file} line {number}")
+    if is_blank:
+        raise InputUnreadable(f"--consents {file} cannot be read: it is empty", code="no_consents")
 
 
 def _read_line(line: bytes, where: str) -> ConsentStatement:
     try:
         fields = json.loads(line.decode(), object_pairs_hook=_without_duplicates)
+    except UnicodeDecodeError:
+        raise InputUnreadable(f"{where} is not UTF-8", code="bad_consents") from None
     except (ValueError, RecursionError) as fault:
         reason = str(fault) if isinstance(fault, _DuplicateKey) else "it is not JSON"
         raise InputUnreadable(f"{where} cannot be read: {reason}", code="bad_consents") from None

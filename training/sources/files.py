@@ -4,6 +4,7 @@ All CSV columns are read as text, so the id `007` stays `007`. Each column's par
 text, so that unreadable values are counted instead of becoming null.
 """
 
+import csv
 import glob
 import gzip
 import re
@@ -13,12 +14,14 @@ from typing import BinaryIO, cast
 
 import polars as pl
 
+from recsvc.domain.values.columns import columns_fault
 from training.errors import InputUnreadable
 
 _PARQUET = (".parquet", ".pq")
 _CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 _DRAINED_DECISIONS = re.compile(r"decisions-\d+-\d+-\d+-\d+\.parquet", re.ASCII)
 _SEPARATORS = (",", ";", "\t", "|")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")  # a tab may separate columns
 _HEADER_BYTES = 1 << 16
 
 
@@ -109,18 +112,40 @@ def open_bytes(file: Path) -> BinaryIO:
 
 def separator_of(file: Path) -> str:
     """Return the most frequent separator of the header; a comma if there is none."""
-    try:
-        with open_bytes(file) as stream:
-            header = stream.readline(_HEADER_BYTES).decode(errors="replace")
-    except (OSError, EOFError) as fault:
-        raise unreadable(file, fault) from fault
-    return max(_SEPARATORS, key=header.count)
+    return max(_SEPARATORS, key=_first_line(file).count)
 
 
 def column_names(table: pl.LazyFrame, file: Path) -> list[str]:
+    """Return the names of the columns; raise when one is empty or occurs twice."""
     try:
-        return table.collect_schema().names()
+        names = table.collect_schema().names()
+    except pl.exceptions.DuplicateError as fault:
+        raise InputUnreadable(f"{file}: two columns have one name", code="bad_columns") from fault
     except (pl.exceptions.PolarsError, OSError) as fault:
+        raise unreadable(file, fault) from fault
+    # polars gives other names to repeated columns of CSV.
+    if fault_of_header := columns_fault(_header_of(file) if is_csv(file) else names):
+        raise InputUnreadable(f"{file}: {fault_of_header}", code="bad_columns")
+    return names
+
+
+def _header_of(file: Path) -> list[str]:
+    header = _first_line(file).removeprefix("\ufeff").rstrip("\r\n")
+    if _CONTROL.search(header):
+        raise InputUnreadable(
+            f"{file} cannot be read: it is not a text file", code="unreadable_file"
+        )
+    try:
+        return next(csv.reader([header], delimiter=separator_of(file), strict=True), [])
+    except csv.Error:  # a name that spans lines
+        return []
+
+
+def _first_line(file: Path) -> str:
+    try:
+        with open_bytes(file) as stream:
+            return stream.readline(_HEADER_BYTES).decode(errors="replace")
+    except (OSError, EOFError) as fault:
         raise unreadable(file, fault) from fault
 
 
@@ -138,6 +163,7 @@ def unreadable(file: Path, fault: Exception) -> InputUnreadable:
     elif not file.stat().st_size:
         reason = "it is empty"
     else:
-        kind = "CSV" if is_csv(file) else "Parquet"
-        reason = f"it is not {kind}, cut short or damaged"
+        reason = "it is not Parquet, cut short or damaged"
+        if is_csv(file):
+            reason = "it is not CSV, cut short or damaged, or a row has more fields than the header"
     return InputUnreadable(f"{file} cannot be read: {reason}", code="unreadable_file")

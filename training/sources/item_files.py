@@ -49,6 +49,8 @@ def read_catalogue_file(file: Path) -> ItemCatalogue:
     flat = [name for name in used if name not in _MAY_NEST]
     refuse_unreadable(schema, {name: name for name in flat}, file)
     raw = collect(table.select(used), file)
+    if not raw.height:
+        raise InputUnreadable(f"--items {file} has no row", code="no_items")
     ids = raw.select(parsing.id_text("item_id", schema["item_id"]).alias("id"))["id"]
     good = ids.is_not_null() & _matches(ids, lambda text: id_fault(text) is None)
     ignored: Counter[str] = Counter()
@@ -74,7 +76,8 @@ def _read(raw: pl.DataFrame, ids: pl.Series, ignored: Counter[str], file: Path) 
     for name, rule in _TEXTS.items():
         found[name] = _checked(name, _text(raw, name), rule, ignored)
     for name, length in (("title", MAX_TITLE_LENGTH), ("description", MAX_DESCRIPTION_LENGTH)):
-        found[name] = _text(raw, name).str.replace_all(_CONTROL, " ").str.slice(0, length)
+        texts = _checked(name, _text(raw, name), _is_utf8, ignored)
+        found[name] = texts.str.replace_all(_CONTROL, " ").str.slice(0, length)
     found["category"] = _converted("category", _text(raw, "category"), path_of, ignored)
     found["price"] = _prices(raw, ignored)
     found["categories"] = categories_of(raw, ignored, file)
@@ -89,6 +92,10 @@ def _text(raw: pl.DataFrame, name: str) -> pl.Series:
         return pl.Series(name, [None] * raw.height, dtype=pl.String)
     text = parsing.id_text(name, raw.schema[name]).str.strip_chars()
     return raw.select(pl.when(text != "").then(text).alias(name))[name]
+
+
+def _is_utf8(text: str) -> bool:
+    return "\ufffd" not in text  # which bytes that are not UTF-8 were read as
 
 
 def _checked(
@@ -137,7 +144,7 @@ def _count(ignored: Counter[str], name: str, values: int) -> None:
 
 
 _TEXTS: dict[str, Callable[[str], bool]] = {
-    "brand": lambda text: label_fault(text) is None,
+    "brand": lambda text: label_fault(text) is None and _is_utf8(text),
     "currency": is_currency,
     "item_group_id": lambda text: id_fault(text) is None,
 }

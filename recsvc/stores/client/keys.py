@@ -27,6 +27,11 @@ def customer(shop: ShopName, key: CustomerKey) -> str:
     return f"{{{shop}}}:customer:{key.hex()}"
 
 
+def any_key(shop: ShopName) -> str:
+    """Pattern of all keys of a shop."""
+    return f"{{{shop}}}:*"
+
+
 def any_customer(shop: ShopName) -> str:
     """Pattern of the keys above. Shop names have no character that is special in a pattern."""
     return f"{{{shop}}}:customer:*"

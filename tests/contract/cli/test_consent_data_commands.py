@@ -104,6 +104,7 @@ def test_the_audit_reports_a_record_changed_without_the_service(folder: Path) ->
     new statement.
     """
     shop = ("--shop", "compared")
+    run(folder, "consents", "grant", "a1", "email", *shop)
     run(folder, "consents", "withdraw", "a1", "email", *shop)
     whole = json.loads(run(folder, "audit", "verify", *shop, "--json").stdout)
     with open_stores(Settings(data_dir=folder)) as stores:

@@ -104,13 +104,23 @@ def test_a_column_of_a_wrong_type_is_refused_by_name(column: str, tmp_path: Path
         read(tmp_path, table)
 
 
-def test_an_empty_catalogue_has_the_columns(tmp_path: Path) -> None:
-    """No item, and no category, is an empty table of the same columns."""
-    (tmp_path / "items.csv").write_text("item_id\n")
+def test_a_file_without_a_row_is_refused(tmp_path: Path) -> None:
+    """A header alone is no catalogue: it would switch off all that needs categories."""
+    file = tmp_path / "items.csv"
+    file.write_text("item_id,category\n")
 
-    assert read_catalogue_file(tmp_path / "items.csv").table.schema == SCHEMA
-    assert ItemCatalogue().table.schema == SCHEMA
-    assert (ItemCatalogue().categories, ItemCatalogue().sensitive) == ({}, frozenset())
+    with pytest.raises(InputUnreadable, match="has no row"):
+        read_catalogue_file(file)
+
+
+@pytest.mark.parametrize("text", ["café", "thé"])
+def test_texts_that_are_not_utf8_are_ignored_and_counted(tmp_path: Path, text: str) -> None:
+    """A title in another encoding is ignored, not shown with replacement characters."""
+    file = tmp_path / "items.csv"
+    file.write_bytes(f"item_id,title\na,{text}\nb,tea\n".encode("latin-1"))
+    found = read_catalogue_file(file)
+
+    assert found.ignored_values == {"title": 1}
 
 
 def test_the_terminal_says_what_was_ignored() -> None:
