@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -16,7 +16,9 @@ from typing import Any
 from typer.testing import CliRunner
 
 from recsvc.cli.main import app
+from tests.e2e import forked
 
+Process = subprocess.Popen[bytes] | forked.Fork
 PATIENCE_SECONDS = 60
 # A busy machine must not make the service answer without the store.
 _LONG_TIMEOUTS = {"RECSVC_READ_TIMEOUT_MS": "2000", "RECSVC_DEADLINE_MS": "5000"}
@@ -113,12 +115,23 @@ class Client:
         self._connection.close()
 
 
+def started(words: Sequence[str], output: Path, environment: Mapping[str, str]) -> Process:
+    """Start `recsvc` as a shell does, with the arguments of `forked.start`."""
+    with output.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "recsvc.cli.main", *words],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+
+
 @dataclass(frozen=True)
 class Server:
     """A running `recsvc serve`."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
     clients: list[Client] = field(default_factory=list)
 
@@ -137,18 +150,22 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(data_dir: Path, *words: str, workers: int = 1, **more: str) -> Iterator[Server]:
-    """Serve the data folder on a free port until the block ends."""
+def serving(
+    data_dir: Path,
+    *words: str,
+    workers: int = 1,
+    start: Callable[..., Process] = forked.start,
+    **more: str,
+) -> Iterator[Server]:
+    """Serve the data folder on a free port until the block ends.
+
+    The service is a fork, and its workers are new interpreters. With `start=started` the service is
+    a new interpreter too.
+    """
     port = free_port()
     log = data_dir / f"serve-{port}.log"
     options = ["--port", str(port), "--workers", str(workers), *words]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "recsvc.cli.main", "serve", *options],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment(data_dir, **{**_LONG_TIMEOUTS, **more}),
-        )
+    process = start(["serve", *options], log, environment(data_dir, **{**_LONG_TIMEOUTS, **more}))
     server = Server(port, process, log)
     try:
         eventually(server.answers, "the server answers /livez")

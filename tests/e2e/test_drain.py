@@ -1,8 +1,6 @@
 """The drain command, killed at arbitrary points and started again."""
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +12,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.event_arguments import IncomingEvent
 from recsvc.wiring.stores import Stores, stores_at
+from tests.e2e import forked
 from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsvc
 
 SHOP = ShopName("default")
@@ -36,11 +35,7 @@ def killed_drain(data_dir: Path, folder: Path, after_files: int) -> None:
 
     wanted = written() + after_files
     words = ["events", "drain", "--to", str(folder), "--rows-per-file", "3"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "recsvc.cli.main", *words],
-        env=environment(data_dir),
-        stderr=subprocess.DEVNULL,
-    )
+    process = forked.start(words, data_dir / "drain.log", environment(data_dir))
     eventually(lambda: written() >= wanted, "some files are written")
     process.kill()
     process.wait(PATIENCE_SECONDS)

@@ -167,16 +167,22 @@ def service(valkey: EmbeddedValkey, settings: Settings) -> Iterator[Service]:
 def stored_bytes(service: Service, *, without: set[str]) -> bytes:
     """Return the names and values of all of the shop's keys, except some."""
     redis = service.stores.connections.writes
-    readers = {
-        b"string": redis.get,
-        b"hash": redis.hgetall,
-        b"list": lambda name: redis.lrange(name, 0, -1),
-        b"set": redis.smembers,
-        b"zset": lambda name: redis.zrange(name, 0, -1),
-        b"stream": redis.xrange,
-    }
     names = set(redis.scan_iter(f"{{{service.shop}}}:*")) - {name.encode() for name in without}
-    return b"".join(name + repr(readers[redis.type(name)](name)).encode() for name in names)
+    with redis.pipeline(transaction=False) as types, redis.pipeline(transaction=False) as values:
+        for name in names:
+            types.type(name)
+        readers = {
+            b"string": values.get,
+            b"hash": values.hgetall,
+            b"list": lambda name: values.lrange(name, 0, -1),
+            b"set": values.smembers,
+            b"zset": lambda name: values.zrange(name, 0, -1),
+            b"stream": values.xrange,
+        }
+        for name, kind in zip(names, types.execute(), strict=True):
+            readers[kind](name)
+        stored = values.execute()
+    return b"".join(name + repr(value).encode() for name, value in zip(names, stored, strict=True))
 
 
 def consent_keys(service: Service, key: CustomerKey) -> set[str]:

@@ -27,7 +27,7 @@ from recsvc.wiring.stores import Stores, open_stores
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
 from tests.e2e.in_process import recsvc_here
-from tests.e2e.processes import Client, Server, command, eventually, serving
+from tests.e2e.processes import Client, Server, command, eventually, serving, started
 from tests.integration.servers import frozen, kill_server
 
 SHOP = ShopName("default")
@@ -51,7 +51,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         publish_grocery(stores, SHOP)
         temporary = data_dir / "tmp"
         temporary.mkdir()
-        with serving(data_dir, workers=WORKERS, TMPDIR=str(temporary)) as server:
+        with serving(data_dir, workers=WORKERS, start=started, TMPDIR=str(temporary)) as server:
             yield Running(data_dir, stores, server, json.loads(made.stdout)["key"])
 
 
@@ -249,13 +249,13 @@ def test_the_service_ends_cleanly(tmp_path: Path, number: int, workers: int) -> 
     key = json.loads(made.stdout)["id"]
     folder = tmp_path / "tmp"
     folder.mkdir()
-    with serving(tmp_path, workers=workers, TMPDIR=str(folder)) as server:
-        started = _worker_pids(server, workers)
+    with serving(tmp_path, workers=workers, start=started, TMPDIR=str(folder)) as server:
+        pids = _worker_pids(server, workers)
         server.process.send_signal(number)
         code = server.process.wait(30)
 
     assert code == 0, server.log.read_text()
-    assert not [pid for pid in started if _lives(pid)]
+    assert not [pid for pid in pids if _lives(pid)]
     assert not list(folder.glob("recsvc-workers-*"))
     listed = json.loads(recsvc_here("keys", "list", "--json", data_dir=tmp_path).stdout)
     assert [entry["id"] for entry in listed] == [key]
