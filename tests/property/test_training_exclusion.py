@@ -18,7 +18,7 @@ from training.sources.item_catalogue import catalogue_of
 from training.sources.purchase_files import PurchaseFiles
 
 CUSTOMERS = [f"c{n}" for n in range(8)]
-# Nobody buys the last three; others are bought by excluded customers only, or by some.
+# No customer buys the last one; some are bought by excluded customers only.
 CATALOGUE = catalogue_of(
     [
         CatalogueItem(
