@@ -14,8 +14,8 @@ from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import ID_RULE, CustomerId, IdText, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
-from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
-from recsvc.domain.values.validation import InvalidValue, mismatch, unknown_field
+from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339, rfc3339
+from recsvc.domain.values.validation import InvalidValue, mismatch, shortened_json, unknown_field
 
 MAX_TEXT_BYTES = 128
 MAX_QUANTITY = 1e6
@@ -180,7 +180,8 @@ def _refund_faults(values: Mapping[str, Any]) -> list[FieldError]:
 def _time_faults(at_us: int | None, now_us: int) -> list[FieldError]:
     if at_us is None or at_us <= now_us + LEEWAY_SECONDS * 1_000_000:
         return []
-    return [FieldError("timestamp", f"more than {LEEWAY_SECONDS} s in the future")]
+    detail = f"{shortened_json(rfc3339(at_us))} is more than {LEEWAY_SECONDS} s in the future"
+    return [FieldError("timestamp", detail)]
 
 
 def _text(value: Any, max_bytes: int = MAX_TEXT_BYTES) -> str:
@@ -256,7 +257,7 @@ _TEXT_RULE = f"a text of 1 to {MAX_TEXT_BYTES} bytes without control characters"
 _DECISION_RULE = f"a text of 1 to {MAX_DECISION_ID_LENGTH} bytes without control characters"
 _TYPE_RULE = f"one of {', '.join(EventType)}"
 _QUANTITY_RULE = f"a number above 0, at most {MAX_QUANTITY:.0f}"
-_PRICE_RULE = f"a finite number from 0 to {MAX_PRICE:.0f}"
+_PRICE_RULE = f"a number from 0 to {MAX_PRICE:.0f}"
 
 FIELDS: Mapping[str, EventField] = {
     "message_id": EventField("message_id", _TEXT_RULE, _text, _TEXT_SCHEMA, is_required=True),

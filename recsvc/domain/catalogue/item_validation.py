@@ -209,7 +209,7 @@ _ATTRIBUTES_RULE = (
 )
 _GROUP_RULE = f"an id of {ID_RULE}"
 _LABEL_RULE = f"a text of {LABEL_RULE}"
-_PRICE_RULE = f"a finite number from 0 to {MAX_PRICE:.0f}"
+_PRICE_RULE = f"a number from 0 to {MAX_PRICE:.0f}"
 
 
 _listed_paths = readers.list_of(

@@ -13,7 +13,7 @@ from typing import Any
 
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.values.validation import shown_name
+from recsvc.domain.values.validation import FLAG_RULE, mismatch, shown_name
 
 OPTIONAL = "?"  # suffix of a key that may be missing, but must not be denied
 
@@ -57,8 +57,11 @@ DEFAULT_TABLES: SignalTables = {
 # A table may infer these purposes alone, so none that is added later.
 _INFERABLE = (Purpose.PERSONALIZATION, Purpose.OFFERS, Purpose.EMAIL, Purpose.ANALYTICS)
 _FINAL = frozenset({"tcloaded", "useractioncomplete"})
-_TCF_ADVICE = (
-    "must be the object that the browser's API reports: "
+_CATEGORIES_RULE = 'an object of true and false, as {"Functional": true}'
+_CONSENT_RULE = 'an object, as {"categoryPreferences": {"Functional": true}}'
+_CONTEXT_RULE = f'an object, as {{"consent": {_CONSENT_RULE.removeprefix("an object, as ")}}}'
+_TCF_RULE = (
+    "the object that the browser's API reports: "
     '{"purposes": {"5": true}}, or the tcData of __tcfapi("addEventListener", 2, …) itself; '
     "TCF strings are not supported"
 )
@@ -73,8 +76,8 @@ class _AnswerFormat:
     rule: str
 
 
-_BOOLEAN = _AnswerFormat(True, False, "must be true or false")
-_GOOGLE = _AnswerFormat("granted", "denied", 'must be "granted" or "denied"')
+_BOOLEAN = _AnswerFormat(True, False, FLAG_RULE)
+_GOOGLE = _AnswerFormat("granted", "denied", '"granted" or "denied"')
 
 
 def parse_tables(parsed: Mapping[str, Any]) -> SignalTables:
@@ -150,7 +153,9 @@ def _answer_faults(report: _Report) -> Iterator[FieldError]:
             report.format.denial,
         )
         if not is_clear:
-            yield FieldError(f"{report.field}.{shown_name(name)}", report.format.rule)
+            yield FieldError(
+                f"{report.field}.{shown_name(name)}", mismatch(value, report.format.rule)
+            )
 
 
 def _segment(sent: Any) -> _Report | FieldError:
@@ -160,41 +165,51 @@ def _segment(sent: Any) -> _Report | FieldError:
 def _context(sent: Any) -> _Report | FieldError:
     """Read the consent in Segment's `context`; ignore its other members."""
     if not isinstance(sent, dict):
-        return FieldError(
-            CONTEXT_FIELD, 'must be an object: {"consent": {"categoryPreferences": {…}}}'
-        )
-    return _categories(f"{CONTEXT_FIELD}.consent", sent.get("consent"))
+        return FieldError(CONTEXT_FIELD, mismatch(sent, _CONTEXT_RULE))
+    if "consent" not in sent:
+        return FieldError(f"{CONTEXT_FIELD}.consent", f"missing; it is {_CONSENT_RULE}")
+    return _categories(f"{CONTEXT_FIELD}.consent", sent["consent"])
 
 
 def _categories(field: str, consent: Any) -> _Report | FieldError:
     if not isinstance(consent, dict):
-        return FieldError(field, 'must be context.consent: {"categoryPreferences": {…}}')
-    answers = consent.get("categoryPreferences")
+        return FieldError(field, mismatch(consent, _CONSENT_RULE))
+    path = f"{field}.categoryPreferences"
+    if "categoryPreferences" not in consent:
+        return FieldError(path, f"missing; it is {_CATEGORIES_RULE}")
+    answers = consent["categoryPreferences"]
     if not isinstance(answers, dict):
-        return FieldError(f"{field}.categoryPreferences", "must be an object of true and false")
+        return FieldError(path, mismatch(answers, _CATEGORIES_RULE))
     return _Report(f"{field}.categoryPreferences", answers, _BOOLEAN)
 
 
 def _google(sent: Any) -> _Report | FieldError:
     if not isinstance(sent, dict):
-        return FieldError("google", 'must be an object: {"ad_storage": "granted", …}')
+        return FieldError("google", mismatch(sent, 'an object, as {"ad_storage": "granted", …}'))
     return _Report("google", sent, _GOOGLE)
 
 
 def _tcf(sent: Any) -> _Report | FieldError:
     """Read the purposes alone, or nested as in the `tcData` of the browser's API."""
     if not isinstance(sent, dict):
-        return FieldError("tcf", _TCF_ADVICE)
-    if sent.get("eventStatus", "tcloaded") not in _FINAL:
-        return FieldError("tcf.eventStatus", f"must be one of {', '.join(sorted(_FINAL))}")
+        return FieldError("tcf", mismatch(sent, _TCF_RULE))
+    status = sent.get("eventStatus", "tcloaded")
+    if not isinstance(status, str) or status not in _FINAL:
+        rule = f"one of {', '.join(sorted(_FINAL))}"
+        return FieldError("tcf.eventStatus", mismatch(status, rule))
     named = [name for name in ("purpose", "purposes") if name in sent]
     if len(named) != 1:
-        return FieldError("tcf.purposes", _TCF_ADVICE)
+        found = "missing" if not named else "given beside purpose"
+        return FieldError("tcf.purposes", f"{found}; tcf is {_TCF_RULE}")
     field, answers = f"tcf.{named[0]}", sent[named[0]]
     if isinstance(answers, dict) and "consents" in answers:
         field, answers = f"{field}.consents", answers["consents"]
+    elif isinstance(answers, dict) and "legitimateInterests" in answers:
+        return FieldError(
+            field, 'has legitimateInterests but not consents; it is {"consents": {"5": true, …}}'
+        )
     if not isinstance(answers, dict):
-        return FieldError(field, _TCF_ADVICE)
+        return FieldError(field, mismatch(answers, 'an object of true and false, as {"5": true}'))
     return _Report(field, answers, _BOOLEAN)
 
 

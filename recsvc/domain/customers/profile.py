@@ -17,12 +17,15 @@ from recsvc.domain.values.attributes import (
     merged_attributes,
     read_attributes,
 )
-from recsvc.domain.values.labels import LABEL_RULE, label_fault
+from recsvc.domain.values.labels import LABEL_RULE
 from recsvc.domain.values.validation import (
     OBJECT_RULE,
     InvalidMembers,
     InvalidValue,
+    Rule,
     fault_within,
+    label,
+    list_of,
     mismatch,
     shortened_json,
     unknown_field,
@@ -96,10 +99,10 @@ def read_change(given: Mapping[str, Any]) -> ProfileChange:
         elif name in _FIELDS:
             try:
                 values[name] = _FIELDS[name].read(value)
+            except InvalidMembers as within:
+                faults += [fault_within(name, fault) for fault in within.faults]
             except InvalidValue:
-                faults.append(
-                    FieldError(name, f"{shortened_json(value)} is not {_FIELDS[name].rule}")
-                )
+                faults.append(FieldError(name, mismatch(value, _FIELDS[name].rule)))
         else:
             faults.append(unknown_field(name, _NAMES))
     if faults:
@@ -134,11 +137,7 @@ class _Field:
 def _segments(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
-    if not isinstance(value, list) or len(value) > MAX_SEGMENTS:
-        raise InvalidValue
-    if not all(isinstance(each, str) and label_fault(each) is None for each in value):
-        raise InvalidValue
-    return tuple(dict.fromkeys(value))
+    return () if value == [] else _listed_segments(value)
 
 
 def _month(value: Any) -> int | None:
@@ -161,6 +160,7 @@ def _date(value: Any) -> str | None:
     return value
 
 
+_listed_segments = list_of(Rule(f"a text of {LABEL_RULE}", label, str), MAX_SEGMENTS, "segments")
 FLAGS = frozenset(str(flag) for flag in Flag)
 _FIELDS: Mapping[str, _Field] = {
     "segments": _Field(f"a list of at most {MAX_SEGMENTS} texts of {LABEL_RULE}", _segments),

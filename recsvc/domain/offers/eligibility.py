@@ -22,7 +22,13 @@ from recsvc.domain.offers.field_rules import (
     whole_number,
 )
 from recsvc.domain.values import validation as readers
-from recsvc.domain.values.attributes import MAX_NAME_LENGTH, MAX_NUMBER, MAX_TEXT_LENGTH, Value
+from recsvc.domain.values.attributes import (
+    NAME_RULE,
+    VALUE_RULE,
+    Value,
+    is_attribute_name,
+    is_attribute_value,
+)
 from recsvc.domain.values.ids import ItemId
 from recsvc.domain.values.validation import (
     OBJECT_RULE,
@@ -30,7 +36,9 @@ from recsvc.domain.values.validation import (
     InvalidValue,
     ObjectSchema,
     Rule,
+    fault_within,
     list_of,
+    mismatch,
     read_object,
     shortened_json,
     shown_name,
@@ -41,7 +49,7 @@ MAX_ATTRIBUTES = 50
 MAX_ORDERS = 10**9
 
 _RULE = "rule"
-_VALUES_RULE = f"a text, a number, true or false, or a list of 1 to {MAX_VALUES} of them"
+_VALUES_RULE = f"{VALUE_RULE}, or a list of 1 to {MAX_VALUES} of these"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +70,29 @@ def _attributes(given: Any) -> dict[str, tuple[Value, ...]]:
     faults: list[FieldError] = []
     read: dict[str, tuple[Value, ...]] = {}
     for name, value in given.items():
-        values = value if isinstance(value, list) else [value]
+        shown, is_list = shown_name(name), isinstance(value, list)
+        if not is_attribute_name(name):
+            faults.append(FieldError(shown, f"the name {shortened_json(name)} is not {NAME_RULE}"))
+            continue
         try:
-            _NAME(name)
-            read[name] = _VALUES(values)
-        except (InvalidValue, InvalidMembers):
-            faults.append(
-                FieldError(shown_name(name), f"{shortened_json(value)} is not {_VALUES_RULE}")
-            )
+            read[name] = _VALUES(value) if is_list else (_value(value),)
+        except InvalidMembers as within:
+            faults += [fault_within(shown, fault) for fault in within.faults]
+        except InvalidValue:
+            faults.append(FieldError(shown, mismatch(value, _VALUES_RULE)))
     if faults:
         raise InvalidMembers(faults)
     return read
 
 
 def _value(value: Any) -> Value:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return _TEXT(value)
-    return value if _NUMBER(value) is not None else 0
+    if not is_attribute_value(value):
+        raise InvalidValue
+    found: Value = value
+    return found
 
 
-_NAME = readers.text(MAX_NAME_LENGTH)
-_TEXT = readers.text(MAX_TEXT_LENGTH)
-_NUMBER = readers.number(-MAX_NUMBER, MAX_NUMBER)
-_VALUES = list_of(Rule("a value", _value, Value), MAX_VALUES, "values")
+_VALUES = list_of(Rule(VALUE_RULE, _value, Value), MAX_VALUES, "values")
 
 _ORDERS = whole_number(0, MAX_ORDERS)
 _DAYS = Rule(

@@ -3,7 +3,6 @@
 `OFFER` is the table of fields. The reader and the OpenAPI bodies follow from it.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -50,7 +49,7 @@ MAX_DESCRIPTION_LENGTH = 4096
 MAX_PRIORITY = 1_000_000
 MAX_WEIGHT = 1e6
 _KINDS_WITH_VALUE = frozenset({Kind.PERCENT_OFF, Kind.AMOUNT_OFF})
-_MAX_DUPLICATES_NAMED = 3
+_MAX_CODE_FAULTS = 3  # an error must not be larger than the request
 
 _ID_FIELD = "offer_id"
 _TIME_FIELDS = {"starts_at": "starts_at_us", "ends_at": "ends_at_us"}
@@ -116,7 +115,7 @@ def _time_faults(values: Mapping[str, Any]) -> list[FieldError]:
 def _value_faults(values: Mapping[str, Any]) -> list[FieldError]:
     kind, value = values["kind"], values.get("value")
     if value is None and kind in _KINDS_WITH_VALUE:
-        return [FieldError("value", f"missing; an offer of kind {kind} needs the reduction")]
+        return [FieldError("value", f"missing; an offer of kind {kind} needs its value")]
     if kind is Kind.PERCENT_OFF and value is not None and value > 100:
         return [FieldError("value", f"{value:g} percent is more than the price")]
     return []
@@ -140,20 +139,21 @@ def _kind(value: Any) -> Kind:
 def _codes(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise InvalidValue
-    try:
-        codes = [readers.label(code) for code in value]
-    except InvalidValue:
-        raise InvalidMembers([FieldError("", f"a code is a text of {LABEL_RULE}")]) from None
-    twice = [code for code, times in Counter(codes).items() if times > 1]
-    if twice:
-        named = ", ".join(shortened_json(code) for code in twice[:_MAX_DUPLICATES_NAMED])
-        more = (
-            f" and {len(twice) - _MAX_DUPLICATES_NAMED:,} more"
-            if len(twice) > _MAX_DUPLICATES_NAMED
-            else ""
-        )
-        raise InvalidMembers([FieldError("", f"{named}{more}: duplicate; a code is used once")])
-    return tuple(codes)
+    places: dict[str, int] = {}
+    faults: list[FieldError] = []
+    for place, code in enumerate(value):
+        field = f"[{place}]"
+        try:
+            first = places.setdefault(readers.label(code), place)
+        except InvalidValue:
+            faults.append(FieldError(field, mismatch(code, f"a text of {LABEL_RULE}")))
+            continue
+        if first < place:
+            detail = f"{shortened_json(code)}: duplicate of codes[{first}]; a code is used once"
+            faults.append(FieldError(field, detail))
+    if faults:
+        raise InvalidMembers(faults[:_MAX_CODE_FAULTS])
+    return tuple(places)
 
 
 _KINDS = frozenset(str(kind) for kind in Kind)

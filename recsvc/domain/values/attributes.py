@@ -42,7 +42,7 @@ def read_attributes(value: Any) -> dict[str, Value | None]:
 
 def _fault(name: str, value: Any) -> FieldError | None:
     if not is_attribute_name(name):
-        return FieldError("", f"the name {shortened_json(name)} is not {NAME_RULE}")
+        return FieldError(shown_name(name), f"the name {shortened_json(name)} is not {NAME_RULE}")
     if value is not None and not is_attribute_value(value):
         return FieldError(shown_name(name), mismatch(value, VALUE_RULE))
     return None

@@ -1,10 +1,12 @@
 """Labels: short texts of the shop that are stored and returned unchanged. Pure."""
 
+import json
 import unicodedata
 
 from recsvc.domain.errors import BadRequest, FieldError
 
 MAX_LABEL_LENGTH = 128
+_MAX_SHOWN = 64  # characters of an invalid label that an error repeats
 LABEL_RULE = f"1 to {MAX_LABEL_LENGTH} characters, none of them a control character"
 
 
@@ -25,8 +27,16 @@ def checked_label(text: str | None, field: str) -> str | None:
     fault = None if text is None else label_fault(text)
     if fault is None:
         return text
+    verb = "" if fault.startswith("contains") else "is "
     raise BadRequest(
         f"{field} is not a valid label: {fault}",
         code="bad_label",
-        errors=[FieldError(field, f"{fault}; a label is {LABEL_RULE}")],
+        errors=[
+            FieldError(field, f"{_shown(text)} {verb}{fault}; a label is a text of {LABEL_RULE}")
+        ],
     )
+
+
+def _shown(text: str | None) -> str:
+    shown = json.dumps(text)
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"

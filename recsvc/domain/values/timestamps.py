@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RFC3339_RULE = (
-    "an RFC 3339 time with an offset, like 2026-11-30T08:00:00Z, from 1970 to 9999 in UTC"
+    "an RFC 3339 time with an offset, like 2026-11-30T08:00:00Z, from 1970 to 9999 in UTC, with at "
+    "most 6 digits of a fraction"
 )
 
 _MICROSECOND = timedelta(microseconds=1)

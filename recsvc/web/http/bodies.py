@@ -19,6 +19,7 @@ from flask import Request
 
 from recsvc.domain.errors import BadRequest, FieldError, PayloadTooLarge, UnsupportedMedia
 from recsvc.web.http.body_errors import bad_body
+from recsvc.web.http.json_faults import first_fault, has_lone_surrogate, is_too_long
 
 T = TypeVar("T")
 
@@ -28,7 +29,6 @@ MAX_LINES = MAX_NDJSON_BYTES // 16  # no useful line is shorter
 TOO_LARGE = "the body is larger than this path reads"
 JSON_TYPE = "application/json"
 NDJSON_TYPE = "application/x-ndjson"
-MAX_DIGITS = 19  # of a 64-bit number
 UTF_8 = frozenset({"utf-8", "utf8"})
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -124,20 +124,20 @@ def parse_json(body: bytes) -> Any:
             parse_int=_bounded,
         )
     except BodyRefused as error:
-        raise _bad_json(str(error)) from None
+        raise _refused(text, str(error)) from None
     except RecursionError:
         raise _bad_json("the body is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise _bad_json(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    if _SURROGATE_ESCAPE.search(text) and any(map(_has_lone_surrogate, _strings(parsed))):
-        raise _bad_json("a text holds half of a surrogate pair")
+    if _SURROGATE_ESCAPE.search(text) and any(map(has_lone_surrogate, _strings(parsed))):
+        raise _refused(text, "a text has half of a surrogate pair")
     return parsed
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise BodyRefused("an object holds one key twice")
+        raise BodyRefused("an object has two members of one name")
     return members
 
 
@@ -149,11 +149,11 @@ def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise BodyRefused("a number is out of range")
-    return number
+    return number or 0.0  # −0.0 is 0 in every field
 
 
 def _bounded(digits: str) -> int:
-    if len(digits.lstrip("-")) > MAX_DIGITS:
+    if is_too_long(digits):
         raise BodyRefused("a number is out of range")
     return int(digits)
 
@@ -171,8 +171,12 @@ def _strings(value: Any) -> Iterator[str]:
             waiting.extend(part.values())
 
 
-def _has_lone_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+def _refused(text: str, detail: str) -> BadRequest:
+    """Return the refusal of a text that breaks a stricter rule, with its place if it is found."""
+    fault = first_fault(text)
+    if fault is None:
+        return _bad_json(detail)
+    return BadRequest(f"{fault.field}: {fault.detail}", code="bad_json", errors=[fault])
 
 
 def _bad_json(detail: str) -> BadRequest:

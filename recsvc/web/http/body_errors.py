@@ -11,10 +11,11 @@ from typing import Any
 from msgspec import inspect
 
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.values.validation import is_number, number_as_id, unknown_field
+from recsvc.domain.values.validation import is_number, mismatch, number_as_id, unknown_field
+from recsvc.web.http.type_rules import rule_of
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
-_NAMED = re.compile(r"field `([^`]{1,64})`")
+_MISSING = re.compile(r"Object missing required field `(.*)`")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _ID_NAMES = {"into", "items", "exclude", "context_item"}
 
@@ -24,16 +25,26 @@ def bad_body(message: str, parsed: Any, shape: Any) -> BadRequest:
     fault, _, path = message.partition(" - at ")
     path = path.strip("`").removeprefix("$")
     steps = [name or int(index) for name, index in _STEP.findall(path)]
-    unknown = _UNKNOWN.fullmatch(fault)
+    unknown, missing = _UNKNOWN.fullmatch(fault), _MISSING.fullmatch(fault)
     if unknown is not None:
         error = unknown_field(unknown[1], _fields_at(shape, steps))
         field, detail = _joined(path, error.field), error.detail
+    elif missing is not None:
+        field = _joined(path, missing[1])
+        detail = f"missing; it is {rule_of(_type_at(shape, [*steps, missing[1]]))}"
     else:
-        field = _joined(path, *_NAMED.findall(fault)) or "body"
-        value = _value_at(parsed, steps)
-        is_id = fault.startswith("Expected `str") and is_number(value) and _names_id(steps)
-        detail = number_as_id(value) if is_id else fault
+        field, detail = _joined(path) or "body", _wrong_value(fault, parsed, shape, steps)
     return BadRequest(f"{field}: {detail}", code="bad_body", errors=[FieldError(field, detail)])
+
+
+def _wrong_value(fault: str, parsed: Any, shape: Any, steps: list[str | int]) -> str:
+    value = _value_at(parsed, steps)
+    if fault.startswith("Expected `str") and is_number(value) and _names_id(steps):
+        return number_as_id(value)
+    rule = rule_of(_type_at(shape, steps))
+    if isinstance(value, list) and fault.startswith("Expected `array` of length"):
+        return f"{len(value)} elements are not {rule}"
+    return mismatch(value, rule)
 
 
 def _joined(path: str, *names: str) -> str:
@@ -56,15 +67,20 @@ def _value_at(parsed: Any, steps: list[str | int]) -> Any:
 
 def _fields_at(shape: Any, steps: list[str | int]) -> list[str]:
     """Return the fields of the object that the steps lead to."""
-    found = inspect.type_info(shape)
-    for step in steps:
-        found = next(_members(found, step), found)
+    found = _type_at(shape, steps)
     return [
         field.encode_name
         for each in _alternatives(found)
         if isinstance(each, inspect.StructType)
         for field in each.fields
     ]
+
+
+def _type_at(shape: Any, steps: list[str | int]) -> inspect.Type:
+    found = inspect.type_info(shape)
+    for step in steps:
+        found = next(_members(found, step), found)
+    return found
 
 
 def _members(found: inspect.Type, step: str | int) -> Iterator[inspect.Type]:

@@ -17,6 +17,7 @@ from recsvc.domain.catalogue.list_query import (
 )
 from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
 from recsvc.domain.values.ids import ID_RULE, ItemId, id_fault, id_schema
+from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, label_fault
 from recsvc.usecases.recommend.answers import CATALOGUE_FIELDS
 from recsvc.web.http.parameters import (
     Misread,
@@ -26,10 +27,16 @@ from recsvc.web.http.parameters import (
     whole_number,
 )
 
-MAX_NAME_LENGTH = 512
-OFFSET_RULE = "cannot be combined with diversity or rotate above 0"
 
-_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
+def offset_fault(offset: int) -> str:
+    return f"{offset} cannot be combined with diversity or rotate above 0"
+
+
+def range_fault(min_price: float, max_price: float) -> str:
+    return f"{max_price:g} is not min_price, {min_price:g}, or more"
+
+
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?|-0(\.0{1,6})?", re.ASCII)
 _ID_SCHEMA = id_schema()
 
 
@@ -59,7 +66,15 @@ def list_parameters() -> tuple[Parameter, ...]:
             },
             most=MAX_NAMES,
         ),
-        _names("brand", "Only items of this brand"),
+        Parameter(
+            name="brand",
+            meaning="Only items of this brand; repeat it to allow several",
+            rule=f"a text of {LABEL_RULE}; at most {MAX_NAMES} times",
+            read=_read_brand,
+            default=(),
+            schema={"type": "string", "minLength": 1, "maxLength": MAX_LABEL_LENGTH},
+            most=MAX_NAMES,
+        ),
         _price("min_price", "Only items at this price or above"),
         _price("max_price", "Only items at this price or below"),
         Parameter(
@@ -80,7 +95,7 @@ def _ranking_parameters() -> tuple[Parameter, ...]:
         Parameter(
             name="exclude",
             meaning="An item that must not be in the answer",
-            rule=f"{ID_RULE}; at most {MAX_EXCLUDED} times",
+            rule=f"an id of {ID_RULE}; at most {MAX_EXCLUDED} times",
             read=_read_id,
             default=(),
             schema=_ID_SCHEMA,
@@ -89,7 +104,7 @@ def _ranking_parameters() -> tuple[Parameter, ...]:
         Parameter(
             name="context_item",
             meaning="The item on the visitor's page: its neighbours come first",
-            rule=ID_RULE,
+            rule=f"an id of {ID_RULE}",
             read=_read_id,
             default=None,
             schema=_ID_SCHEMA,
@@ -107,7 +122,7 @@ def _ranking_parameters() -> tuple[Parameter, ...]:
         Parameter(
             name="fields",
             meaning="Catalogue fields to add to each item, joined with commas",
-            rule="of " + ",".join(CATALOGUE_FIELDS),
+            rule="a list of fields, joined with commas, of " + ",".join(CATALOGUE_FIELDS),
             read=_read_fields,
             default=(),
             schema={"type": "string", "example": "title,price"},
@@ -143,23 +158,11 @@ def list_query(
     rotate: float = 0.0,
 ) -> ListQuery:
     if offset and (diversity or rotate):
-        raise bad_parameter("offset", OFFSET_RULE)
+        raise bad_parameter("offset", offset_fault(offset))
     if min_price is not None and max_price is not None and min_price > max_price:
-        raise bad_parameter("max_price", "must be min_price or more")
+        raise bad_parameter("max_price", range_fault(min_price, max_price))
     filters = Filters(category, brand, min_price, max_price, currency)
     return ListQuery(n, filters, exclude, context_item, fields, diversity, offset, rotate)
-
-
-def _names(name: str, meaning: str) -> Parameter:
-    return Parameter(
-        name=name,
-        meaning=f"{meaning}; repeat it to allow several",
-        rule=f"1 to {MAX_NAME_LENGTH} characters; at most {MAX_NAMES} times",
-        read=_read_name,
-        default=(),
-        schema={"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
-        most=MAX_NAMES,
-    )
 
 
 def _price(name: str, meaning: str) -> Parameter:
@@ -173,8 +176,8 @@ def _price(name: str, meaning: str) -> Parameter:
     )
 
 
-def _read_name(text: str) -> str:
-    if not 0 < len(text) <= MAX_NAME_LENGTH:
+def _read_brand(text: str) -> str:
+    if label_fault(text) is not None:
         raise Misread
     return text
 
@@ -201,7 +204,7 @@ def _read_id(text: str) -> ItemId:
 def _read_decimal(text: str) -> float:
     if not _DECIMAL.fullmatch(text):
         raise Misread
-    return float(text)
+    return float(text) or 0.0  # −0.0 is 0, as in bodies
 
 
 def _read_share(text: str) -> float:

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from recsvc.domain.catalogue.list_query import DEFAULT_ITEMS, MAX_ITEMS
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.values.validation import mismatch, shortened_json
 
 T = TypeVar("T")
 
@@ -103,17 +104,25 @@ def _reader_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
 
 def _value(parameter: Parameter, texts: list[str]) -> Any:
     if len(texts) > parameter.most:
-        raise bad_parameter(parameter.name, _too_often(parameter.most))
+        raise bad_parameter(parameter.name, _too_often(len(texts), parameter.most))
     try:
-        if parameter.most > 1:
-            return tuple(map(parameter.read, texts))
-        return parameter.read(texts[0])
+        read = tuple(_read(parameter, text) for text in texts)
+    except Misread as wrong:
+        raise bad_parameter(parameter.name, mismatch(str(wrong), parameter.rule)) from None
+    return read if parameter.most > 1 else read[0]
+
+
+def _read(parameter: Parameter, text: str) -> Any:
+    """Return the value of a text; raise Misread with the text."""
+    try:
+        return parameter.read(text)
     except Misread:
-        raise bad_parameter(parameter.name, f"must be {parameter.rule}") from None
+        raise Misread(text) from None
 
 
-def _too_often(most: int) -> str:
-    return "is given more than once" if most == 1 else f"is given more than {most} times"
+def _too_often(given: int, most: int) -> str:
+    times = "once" if most == 1 else f"{most} times"
+    return f"given {given} times; it is given at most {times}"
 
 
 def _pairs(query: str, parameters: tuple[Parameter, ...]) -> dict[str, list[str]]:
@@ -126,7 +135,7 @@ def _pairs(query: str, parameters: tuple[Parameter, ...]) -> dict[str, list[str]
             raise _unknown_parameter(name or raw_name, known)
         value = _decoded(raw_value)
         if value is None:
-            raise bad_parameter(name, "is not valid UTF-8")
+            raise bad_parameter(name, f"{shortened_json(raw_value)} is not valid UTF-8")
         given.setdefault(name, []).append(value)
     return given
 
@@ -140,7 +149,7 @@ def _decoded(raw: str) -> str | None:
 
 
 def bad_parameter(name: str, fault: str) -> BadRequest:
-    return BadRequest(f"{name} {fault}", code="bad_parameter", errors=[FieldError(name, fault)])
+    return BadRequest(f"{name}: {fault}", code="bad_parameter", errors=[FieldError(name, fault)])
 
 
 def _unknown_parameter(name: str, known: list[str]) -> BadRequest:

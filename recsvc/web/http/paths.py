@@ -8,6 +8,7 @@ from werkzeug.routing import BaseConverter
 
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import MAX_ID_BYTES, bad_id, checked_id
+from recsvc.domain.values.validation import shortened_json
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -28,7 +29,7 @@ def path_id(text: str, field: str, raw_path: str) -> str:
     an id that contains that character.
     """
     if REPLACED in text and not _is_utf8(raw_path):
-        raise bad_id(field, "not valid UTF-8")
+        raise bad_id(field, f"{shortened_json(text)} is not valid UTF-8")
     return checked_id(text, field, most_bytes(field))
 
 

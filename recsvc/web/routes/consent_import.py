@@ -12,7 +12,8 @@ from recsvc.domain.consent.banner_signals import SignalTables
 from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, IdText, checked_id
-from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
+from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339, rfc3339
+from recsvc.domain.values.validation import mismatch, shortened_json
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.usecases.customers.consents import DatedChange
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
@@ -25,6 +26,8 @@ APPLIED = 201
 SUPERSEDED = 200
 UNREADABLE = 409
 REFUSED = 422
+
+_AFTER_1970 = "a time after 1970-01-01T00:00:00Z"
 
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
@@ -77,7 +80,8 @@ def read_line(text: bytes, tables: SignalTables) -> DatedChange:
     line = convert(parse_json(text), ConsentLine)
     at_us = parse_rfc3339(line.at)
     if at_us is None or at_us <= 0:
-        detail = f"must be {RFC3339_RULE}"
+        rule = RFC3339_RULE if at_us is None else _AFTER_1970
+        detail = mismatch(line.at, rule)
         raise BadRequest(detail, code="bad_time", errors=[FieldError("at", detail)])
     customer = CustomerId(checked_id(line.customer_id, "customer_id"))
     return DatedChange(customer, at_us, read_change(line, tables))
@@ -87,7 +91,16 @@ def _results(
     read: Sequence[DatedChange | ImportResult], outcomes: Iterator[ImportOutcome]
 ) -> Iterator[ImportResult]:
     for each in read:
-        yield _OF[next(outcomes)] if isinstance(each, DatedChange) else each
+        yield _result(each, next(outcomes)) if isinstance(each, DatedChange) else each
+
+
+def _result(change: DatedChange, outcome: ImportOutcome) -> ImportResult:
+    if outcome is ImportOutcome.IN_FUTURE:
+        shown = shortened_json(rfc3339(change.at_us))
+        return _error(
+            REFUSED, "in_future", "at", f"{shown} is in the future; it is the time of the statement"
+        )
+    return _OF[outcome]
 
 
 def _refusal(fault: BadRequest) -> ImportResult:
@@ -102,8 +115,7 @@ _OF: dict[ImportOutcome, ImportResult] = {
     ImportOutcome.APPLIED: ImportResult(APPLIED),
     ImportOutcome.SUPERSEDED: ImportResult(SUPERSEDED, duplicate=True),
     ImportOutcome.ERASED: ImportResult(SUPERSEDED, duplicate=True, code="customer_erased"),
-    ImportOutcome.IN_FUTURE: _error(REFUSED, "in_future", "at", "is in the future"),
-    ImportOutcome.NO_TIME: _error(REFUSED, "bad_time", "at", "must be after 1970"),
+    ImportOutcome.NO_TIME: _error(REFUSED, "bad_time", "at", f"it is {_AFTER_1970}"),
     ImportOutcome.UNREADABLE: _error(
         UNREADABLE,
         "unreadable",

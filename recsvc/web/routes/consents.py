@@ -18,7 +18,7 @@ from recsvc.domain.consent.consent import ConsentState, ConsentStatus, Expiry, P
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.domain.values.validation import shown_name
+from recsvc.domain.values.validation import FLAG_RULE, mismatch, shown_name
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.customers.consents import ConsentChange
 from recsvc.web.http import metrics
@@ -123,7 +123,9 @@ def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
     signals = {each: sent for each in SIGNAL_FIELDS if (sent := getattr(body, each)) is not UNSET}
     banners = dict.fromkeys(SIGNAL_FIELDS[each] for each in signals)
     named = {} if body.purposes is UNSET else body.purposes
-    purposes = {} if signals and body.purposes is UNSET else _purposes(named)
+    if body.purposes is UNSET and not signals:
+        raise _refused([FieldError("purposes", f"missing; {_PURPOSES_RULE}")])
+    purposes = {} if body.purposes is UNSET else _purposes(named)
     return ConsentChange(
         deny_wins(purposes, read_signals(signals, tables)),
         checked_label(body.policy_version, "policy_version"),
@@ -135,22 +137,26 @@ def _purposes(given: Mapping[str, object]) -> dict[Purpose, bool]:
     """Validate the grants and denials by purpose; raise `bad_consent` with every fault."""
     faults = _faults(given)
     if faults:
-        detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
-        raise BadRequest(detail, code="bad_consent", errors=faults)
+        raise _refused(faults)
     return {Purpose(name): granted is True for name, granted in given.items()}
+
+
+def _refused(faults: list[FieldError]) -> BadRequest:
+    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+    return BadRequest(detail, code="bad_consent", errors=faults)
 
 
 def _faults(purposes: Mapping[str, object]) -> list[FieldError]:
     """Return the faults; only literal true and false are valid."""
     if not purposes:
-        return [FieldError("purposes", f"must contain at least one of {_PURPOSES}")]
+        return [FieldError("purposes", f"{{}} names no purpose; {_PURPOSES_RULE}")]
     unknown = [
         FieldError(_field(name), f"unknown; the purposes are {_PURPOSES}")
         for name in purposes
         if name not in _NAMES
     ]
     unclear = [
-        FieldError(_field(name), "must be true or false")
+        FieldError(_field(name), mismatch(granted, FLAG_RULE))
         for name, granted in purposes.items()
         if granted is not True and granted is not False
     ]
@@ -194,6 +200,7 @@ def _with_verdict(view: PurposeView, status: ConsentStatus, purpose: Purpose) ->
 
 _NAMES = frozenset(str(purpose) for purpose in Purpose)
 _PURPOSES = ", ".join(Purpose)
+_PURPOSES_RULE = f"it is an object of true and false by purpose, at least one of {_PURPOSES}"
 PATH = "/v1/customers/<id:customer_id>/consents"
 CONSENT = RouteAccess(Scope.CONSENT, BrowserAccess.OWN_CUSTOMER)
 

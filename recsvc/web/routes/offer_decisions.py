@@ -48,7 +48,7 @@ def _label(name: str, meaning: str) -> Parameter:
     return Parameter(
         name=name,
         meaning=meaning,
-        rule=LABEL_RULE,
+        rule=f"a text of {LABEL_RULE}",
         read=_read_label,
         default=None,
         schema={"type": "string", "minLength": 1, "maxLength": MAX_LABEL_LENGTH},

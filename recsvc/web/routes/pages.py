@@ -8,7 +8,12 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.catalogue.category_paths import PATH_RULE, InvalidPath, normalised
+from recsvc.domain.catalogue.category_paths import (
+    MAX_PATH_BYTES,
+    PATH_RULE,
+    InvalidPath,
+    normalised,
+)
 from recsvc.domain.catalogue.list_query import (
     DEFAULT_ITEMS,
     MAX_EXCLUDED,
@@ -21,10 +26,12 @@ from recsvc.domain.catalogue.list_query import (
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
-from recsvc.domain.values.ids import CustomerId, IdText, ItemId, checked_id, checked_ids
+from recsvc.domain.values.ids import ID_RULE, CustomerId, IdText, ItemId, checked_id, checked_ids
+from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, label_fault
+from recsvc.domain.values.validation import mismatch, shortened_json
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.built_lists import Placement
-from recsvc.web.http.list_parameters import MAX_NAME_LENGTH, OFFSET_RULE
+from recsvc.web.http.list_parameters import offset_fault, range_fault
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.recommendations import Recommendation, private_list
@@ -48,29 +55,36 @@ CatalogueField = Literal[
 SlateName = Literal[
     "for_you", "discover", "buy_again", "similar", "bought_together", "popular", "trending"
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
-Names = Annotated[list[Name], Meta(max_length=MAX_NAMES)]
+Label = Annotated[
+    str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH, description=f"A text of {LABEL_RULE}")
+]
+# The lengths are checked with the path, since it counts bytes and spaces do not count.
+CategoryText = Annotated[
+    str,
+    Meta(description=PATH_RULE, extra_json_schema={"minLength": 1, "maxLength": MAX_PATH_BYTES}),
+]
 Price = Annotated[float, Meta(ge=0)]
+CurrencyCode = Annotated[str, Meta(pattern=CURRENCY_PATTERN, description=CURRENCY_RULE)]
 
 
 class FilterFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Filters and catalogue fields: the same as the query parameters of these names."""
 
-    category: Names = []
-    brand: Names = []
+    category: Annotated[list[CategoryText], Meta(max_length=MAX_NAMES)] = []
+    brand: Annotated[list[Label], Meta(max_length=MAX_NAMES)] = []
     min_price: Price | None = None
     max_price: Price | None = None
-    currency: Annotated[str, Meta(pattern=CURRENCY_PATTERN)] | None = None
+    currency: CurrencyCode | None = None
     exclude: Annotated[list[IdText], Meta(max_length=MAX_EXCLUDED)] = []
     fields: Annotated[list[CatalogueField], Meta(max_length=len(get_args(CatalogueField)))] = []
 
     def filters(self, where: str = "") -> Filters:
         if None not in (self.min_price, self.max_price) and self.min_price > self.max_price:  # type: ignore[operator]
-            raise _wrong(f"{where}max_price", "must be min_price or more")
+            raise _wrong(f"{where}max_price", range_fault(self.min_price, self.max_price))  # type: ignore[arg-type]
         if self.currency is not None and not is_currency(self.currency):
-            raise _wrong(f"{where}currency", f"must be {CURRENCY_RULE}")
+            raise _wrong(f"{where}currency", mismatch(self.currency, CURRENCY_RULE))
         categories = _categories(self.category, where)
-        brands = tuple(self.brand)
+        brands = _labels(self.brand, f"{where}brand")
         return Filters(categories, brands, self.min_price, self.max_price, self.currency)
 
     def excluded(self, where: str = "") -> tuple[ItemId, ...]:
@@ -91,7 +105,7 @@ class ListFields(FilterFields, forbid_unknown_fields=True, kw_only=True):
     def query(self, where: str = "") -> ListQuery:
         filters, context_item = self.filters(where), self.context_item
         if self.offset and self.diversity:
-            raise _wrong(f"{where}offset", OFFSET_RULE)
+            raise _wrong(f"{where}offset", offset_fault(self.offset))
         return ListQuery(
             self.n,
             filters,
@@ -115,13 +129,13 @@ class BasketBody(ListFields, forbid_unknown_fields=True, kw_only=True):
 class PlacementBody(ListFields, forbid_unknown_fields=True, kw_only=True):
     """One list of a page. `similar` and `bought_together` refer to its `context_item`."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    name: Label
     slate: SlateName = "for_you"
     rotate: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
     def placed_query(self, where: str) -> ListQuery:
         if self.offset and self.rotate:
-            raise _wrong(f"{where}offset", OFFSET_RULE)
+            raise _wrong(f"{where}offset", offset_fault(self.offset))
         return replace(self.query(where), rotate=self.rotate)
 
 
@@ -154,6 +168,7 @@ def recommend_for_basket(call: Call) -> Response:
 
 def recommend_for_page(call: Call) -> Response:
     body = call.read_body_first(PageBody)
+    check_names([each.name for each in body.placements])
     placements = [_placement(each, place) for place, each in enumerate(body.placements)]
     rotates = any(each.rotate > 0 for each in body.placements)
     context = authorize(call, body.customer_id, for_rotation=rotates)
@@ -176,7 +191,9 @@ def _placement(body: PlacementBody, place: int) -> Placement:
     where = f"placements[{place}]."
     slate = _SLATES[body.slate]
     if isinstance(slate, ItemSlate) and body.context_item is None:
-        raise _wrong(f"{where}context_item", f"is required: {slate} refers to an item")
+        raise _wrong(
+            f"{where}context_item", f"missing; {slate} refers to an item: an id of {ID_RULE}"
+        )
     return Placement(slate, body.placed_query(where))
 
 
@@ -189,10 +206,33 @@ def _members(listed: Recommendation) -> dict[str, Any]:
 
 
 def _categories(texts: list[str], where: str) -> tuple[str, ...]:
-    try:
-        return tuple(map(normalised, texts))
-    except InvalidPath as fault:
-        raise _wrong(f"{where}category", f"{fault}; it is {PATH_RULE}") from None
+    paths = []
+    for place, text in enumerate(texts):
+        try:
+            paths.append(normalised(text))
+        except InvalidPath as fault:
+            detail = f"{shortened_json(text)} {fault}; it is {PATH_RULE}"
+            raise _wrong(f"{where}category[{place}]", detail) from None
+    return tuple(paths)
+
+
+def _labels(texts: list[str], field: str) -> tuple[str, ...]:
+    for place, text in enumerate(texts):
+        if label_fault(text) is not None:
+            raise _wrong(f"{field}[{place}]", mismatch(text, f"a text of {LABEL_RULE}"))
+    return tuple(texts)
+
+
+def check_names(names: list[str]) -> None:
+    """Refuse names of placements that are no labels, and repeated ones: answers carry them."""
+    for place, name in enumerate(names):
+        field = f"placements[{place}].name"
+        if label_fault(name) is not None:
+            raise _wrong(field, mismatch(name, f"a text of {LABEL_RULE}"))
+        first = names.index(name)
+        if first < place:
+            detail = f"{shortened_json(name)} is the name of placements[{first}]; names differ"
+            raise _wrong(field, detail)
 
 
 def _items(ids: list[str], field: str) -> tuple[ItemId, ...]:
@@ -200,7 +240,7 @@ def _items(ids: list[str], field: str) -> tuple[ItemId, ...]:
 
 
 def _wrong(field: str, fault: str) -> BadRequest:
-    return BadRequest(f"{field} {fault}", code="bad_body", errors=[FieldError(field, fault)])
+    return BadRequest(f"{field}: {fault}", code="bad_body", errors=[FieldError(field, fault)])
 
 
 _SLATES: dict[str, Slate] = {

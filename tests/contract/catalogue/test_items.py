@@ -216,7 +216,7 @@ def test_the_error_repeats_the_value_and_the_rule(service: Service) -> None:
 
     assert reply.json is not None
     assert [error["detail"] for error in reply.json["errors"]] == [
-        "-1 is not a finite number from 0 to 1000000000000",
+        "-1 is not a number from 0 to 1000000000000",
         '"\\u20ac" is not three capital letters of ISO 4217, as EUR',
     ]
 

@@ -87,7 +87,7 @@ def test_an_offer_may_have_any_id(service: Service, offer_id: str) -> None:
         ({"caps": {"per_customer": {"limit": 1001}}}, "caps.per_customer.limit"),
         ({"starts_at": "2030-01-01T00:00:00Z", "ends_at": "2029-01-01T00:00:00Z"}, "ends_at"),
         ({"items": [f"i{number}" for number in range(20_001)]}, "items"),
-        ({"codes": ["A", "B", "A"]}, "codes"),
+        ({"codes": ["A", "B", "A"]}, "codes[2]"),
         ({"kind": "coupon"}, "kind"),
         ({"title": None}, "title"),
     ],
