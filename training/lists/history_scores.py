@@ -30,7 +30,7 @@ _LEAST_SHARE = 3e-4
 _REPEAT_PRIOR = 20.0  # customers, at the mean repeat rate
 _VOTED, _POPULAR = 80, 60  # candidates that are not bought before
 _SHARE, _VOTES_SHARE = 4, 5  # columns of other items
-_LEAST_SLOPE = 0.1  # of the share; below it popularity hardly matters
+_LEAST_SLOPE = 0.1  # of the share; with a smaller one no worth can stand for the share
 _WINDOWS = (1, 3)  # horizons of popularity
 _NOBODY = np.zeros(0, np.int64)
 
@@ -77,11 +77,23 @@ def _share(history: History, days: float, shown: Flags) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
+    """Log-odds per column of own items and of other items.
+
+    Other items have a coefficient of votes by share only with a slope of at least _LEAST_SLOPE.
+    """
+
     own: Numbers
     own_base: float
     new: Numbers
     new_base: float
     horizon_days: float
+
+    def __post_init__(self) -> None:
+        if self.new[_VOTES_SHARE] and self.new[_SHARE] < _LEAST_SLOPE:
+            raise ValueError(
+                "a coefficient of votes by share needs a slope of the share of at least "
+                f"{_LEAST_SLOPE}, not {self.new[_SHARE]:.3g}"
+            )
 
     def scores(self, facts: ItemFacts) -> HistoryScores:
         own = facts.shares @ self.own[5:7] + self.own[7] * facts.repeats + self.own_base
@@ -89,7 +101,7 @@ class Coefficients:
         new = facts.shares[:, 0] * share + self.new_base
         outside = float(own.min(initial=0.0))
         # The kernel has the worth instead of the share: share = (worth - base) / its coefficient.
-        per_worth = float(self.new[_VOTES_SHARE]) / share if share > _LEAST_SLOPE else 0.0
+        per_worth = float(self.new[_VOTES_SHARE]) / share if self.new[_VOTES_SHARE] else 0.0
         votes = float(self.new[0]) - per_worth * self.new_base
         new_numbers = [votes, *self.new[1:4], per_worth]
         numbers = [*self.own[:5], *new_numbers, self.horizon_days, outside, _VOTE_UNIT]
@@ -178,7 +190,20 @@ def fit_coefficients(
             _add_rows(own, new, facts, purchases, truth, customer, horizon_days)
     if not own.has_both or not new.has_both:
         return None
-    return Coefficients(*own.fitted(), *new.fitted(), horizon_days)
+    return Coefficients(*fit_logistic(*own.all()), *fit_new_items(*new.all()), horizon_days)
+
+
+def fit_new_items(columns: Numbers, labels: Numbers) -> tuple[Numbers, float]:
+    """Return the weight of each column of other items and the intercept.
+
+    Where popular items do not sell better, the votes are learned without regard to popularity:
+    the service has an item's worth in place of its share, and cannot tell the share from it.
+    """
+    weights, base = fit_logistic(columns, labels)
+    if weights[_SHARE] >= _LEAST_SLOPE:
+        return weights, base
+    weights, base = fit_logistic(np.delete(columns, _VOTES_SHARE, axis=1), labels)
+    return np.insert(weights, _VOTES_SHARE, 0.0), base
 
 
 class _Rows:
@@ -193,9 +218,8 @@ class _Rows:
         labels = np.concatenate([np.zeros(0, bool), *self.labels])
         return bool(labels.any() and not labels.all())
 
-    def fitted(self) -> tuple[Numbers, float]:
-        labels = np.concatenate(self.labels).astype(np.float64)
-        return fit_logistic(np.vstack(self.columns), labels)
+    def all(self) -> tuple[Numbers, Numbers]:
+        return np.vstack(self.columns), np.concatenate(self.labels).astype(np.float64)
 
 
 def _add_rows(
