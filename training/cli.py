@@ -4,6 +4,7 @@ Exit codes: 0 success; 2 an unreadable option or input, or too many bad rows; 3 
 must not be published; 141 a reader that has closed stdout (`| head`), which prints no message.
 """
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -24,19 +25,27 @@ _EXIT_UNREADABLE = 2
 _COMMANDS = ["run", "evaluate", "evaluate-offers"]  # in the order of `recsvc-train --help`
 
 
+class _Commands(Mapping[str, Any]):
+    """The commands by name. Their module is imported at the first access, which takes a second."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _COMMANDS:
+            raise KeyError(name)
+        return get_group(import_module("training.cli_commands").app).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
 class TrainerCommands(TyperGroup):
-    """The commands. Their module is imported when one is used: the import takes two seconds.
+    """The commands. An error is one line without a traceback."""
 
-    An error is one line without a traceback.
-    """
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return _COMMANDS
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        return get_group(import_module("training.cli_commands").app).commands[cmd_name]
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.commands: Any = _Commands()
 
     def main(self, *args: Any, **named: Any) -> Any:
         with ends_with_its_reader():

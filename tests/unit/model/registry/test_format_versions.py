@@ -113,7 +113,7 @@ def test_an_item_slate_without_arrays_has_no_neighbours(folder: Path, slate: Ite
         each: each is not slate for each in ItemSlate
     }
     assert [len(array) for array in model.neighbour_arrays(slate)] == [1, 0, 0]
-    assert len(list(model.arrays())) == 1 + 5 * len(CustomerSlate) + 8 + 3 * (len(ItemSlate) - 1)
+    assert len(list(model.arrays())) == 1 + 5 * len(CustomerSlate) + 9 + 3 * (len(ItemSlate) - 1)
 
 
 def test_a_version_without_trending_has_no_trending_items(folder: Path) -> None:
