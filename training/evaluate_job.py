@@ -18,6 +18,7 @@ from training.dataset.ground_truth import GroundTruths
 from training.dataset.history import Rows
 from training.dataset.holdout import Split, by_time, given
 from training.dataset.interactions import Interactions
+from training.dataset.slate_rules import OF_ALL_ITEMS
 from training.errors import NotPublishable
 from training.evaluation.holdout_rankings import HoldoutRankings, rank_customers
 from training.evaluation.holdout_results import holdout_sample, measure
@@ -149,7 +150,7 @@ def evaluate_split(
             item_slates=item_slates.results,
             popular=measure_popular(
                 learning.history,
-                ground_truths[CustomerSlate.FOR_YOU],
+                ground_truths[OF_ALL_ITEMS],
                 leaf_codes(learning.item_ids, catalogue.categories),
                 settings.k_anonymity,
                 "the holdout",

@@ -9,7 +9,7 @@ from typing import assert_never
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
+from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact, HistoryScores, TopList
@@ -18,6 +18,7 @@ from training.dataset.category_groups import judged_categories
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
+from training.dataset.slate_rules import OF_ALL_ITEMS
 from training.dataset.windows import window_days
 from training.errors import NotPublishable
 from training.evaluation.popular_list import leaf_codes, measure_popular
@@ -236,7 +237,7 @@ def _popular_list(
     history = interactions.history
     return measure_popular(
         window.known(history),
-        window.ground_truths(history)[CustomerSlate.FOR_YOU],
+        window.ground_truths(history)[OF_ALL_ITEMS],
         leaf_codes(interactions.item_ids, catalogue.categories),
         settings.k_anonymity,
         f"{interactions.day_text(window.start)} to {interactions.day_text(window.end)}",

@@ -20,7 +20,7 @@ INVENTORY = PAGE.partition("## Inventory: the store")[2].partition("## Inventory
 ROW = re.compile(r"^\| `(\w+)` \|([^|]+)\|[^|]*\|([^|]*)\|", re.MULTILINE)
 ROWS = {name: (holds.strip(), by.strip()) for name, holds, by in ROW.findall(INVENTORY)}
 # These read names or make patterns; they name no key.
-OTHERS = {"any_customer", "customer_of", "shop_of"}
+OTHERS = {"any_key", "any_customer", "customer_of", "shop_of"}
 PROGRAMS = {"recsvc": get_group(service), "recsvc-train": get_group(trainer)}
 COMMANDS = [quoted.split() for quoted in re.findall(r"`(recsvc(?:-train)? [^`]+)`", PAGE)]
 FUNCTIONS = {

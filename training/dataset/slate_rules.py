@@ -87,6 +87,9 @@ RULES: Mapping[CustomerSlate, SlateRule] = {
     )
 }
 
+# The slate that may show every item: its purchases are all purchases of a window.
+OF_ALL_ITEMS = next(slate for slate, rule in RULES.items() if rule.shows is Shows.ALL)
+
 # A customer without purchases gets popular items in these slates.
 TOPPED_UP = tuple(slate for slate, rule in RULES.items() if rule.top_up)
 
