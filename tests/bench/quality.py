@@ -15,6 +15,7 @@ from time import monotonic
 import polars as pl
 from rich.console import Console
 
+from tests.bench import digital
 from training.cli_output import print_holdout, print_results
 from training.concurrency import return_freed_memory
 from training.dataset.category_groups import judged_categories
@@ -135,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cut", choices=CUTOFFS, action="append")
     parser.add_argument("--windows", type=int, default=3)
+    parser.add_argument("--digital", action="store_true", help="a shop without dates and repeats")
     parser.add_argument("--data", type=Path, help="prepared files (training.demo.completejourney)")
     options = parser.parse_args()
     return_freed_memory()
@@ -143,6 +145,9 @@ def main() -> None:
         folder = options.data or Path(made)
         if options.data is None:
             prepare(folder)
+        if options.digital:
+            digital.measure(folder, console)
+            return
         for cutoff in options.cut or CUTOFFS:
             results = measure(folder, cutoff, options.windows, console)
             print_results(console, results)
