@@ -17,9 +17,10 @@ import typer
 from rich.progress import track
 
 from recsvc.cli import serve
-from recsvc.cli.demo_tour import Tour, commands, when_ready
+from recsvc.cli.demo_tour import Tour, commands
 from recsvc.cli.options import DEFAULT_SHOP, DataDir, settings_of
 from recsvc.cli.output import print_text, say, stderr
+from recsvc.cli.when_ready import when_ready
 from recsvc.config import Settings
 from recsvc.config_parsers import MAX_PORT
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
@@ -80,7 +81,7 @@ def demo(
         print_text(commands(tour, port))
         print_text(f"\nServe it with: recsvc serve --port {port} --data-dir {settings.data_dir}")
         return
-    when_ready(port, lambda: print_text(commands(tour, port)))
+    when_ready("127.0.0.1", port, "/readyz", lambda: print_text(commands(tour, port)))
     serve.run(settings, "127.0.0.1", port, workers=serve.cpus())
 
 

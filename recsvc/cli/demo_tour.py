@@ -1,18 +1,11 @@
 """The commands to copy that the demo prints, once the service is ready."""
 
-import http.client
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.offers.verdicts import Verdict
 from recsvc.usecases.offers.answers import OffersAnswer
-
-PATIENCE_SECONDS = 60
-PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +53,3 @@ def _offers(tour: Tour, port: int) -> list[str]:
             f"""curl -H "Authorization: Bearer $SK" {head} -d '{{}}' "{url}/{first}/claim\""""
         ]
     return lines
-
-
-def when_ready(port: int, then: Callable[[], None]) -> None:
-    """Call `then` from its own thread as soon as the service on this machine is ready."""
-
-    def wait() -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if _is_ready(port):
-                then()
-                return
-            time.sleep(PAUSE_SECONDS)
-
-    threading.Thread(target=wait, name="when-ready", daemon=True).start()
-
-
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.client.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()

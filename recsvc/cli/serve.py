@@ -17,6 +17,7 @@ from granian.constants import HTTPModes, Interfaces
 
 from recsvc.cli.options import DataDir, settings_of
 from recsvc.cli.output import say
+from recsvc.cli.when_ready import when_ready
 from recsvc.cli.worker import load_application
 from recsvc.cli.workers_folder import workers_folder
 from recsvc.config import Settings
@@ -39,10 +40,13 @@ class PortTaken(RecsvcError):
 
 
 class ExpectedWarnings:
-    """Log filter that drops granian's warning about the number of threads, which is intended."""
+    """Log filter that drops granian's warning about the number of threads, which is intended, and
+    its "Listening at", which it logs before any worker accepts a connection.
+    """
 
     def filter(self, record: Any) -> bool:
-        return "Python threads" not in record.getMessage()
+        message = record.getMessage()
+        return "Python threads" not in message and not message.startswith("Listening at")
 
 
 # Granian logs through the service's handlers, in the same format.
@@ -137,7 +141,8 @@ def _serve(
         log_dictconfig=GRANIAN_LOGS,
     )
     shown = f"[{host}]" if ":" in host else host
-    say(f"Serving {', '.join(shops)} at http://{shown}:{port} with {workers} workers.")
+    text = f"Serving {', '.join(shops)} at http://{shown}:{port} with {workers} workers."
+    when_ready(host, port, "/livez", lambda: say(text))
     loader = partial(load_application, settings, url, tuple(shops), os.getpid(), workers)
     try:
         server.serve(target_loader=loader, wrap_loader=False)

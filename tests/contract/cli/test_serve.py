@@ -64,6 +64,13 @@ def connections(running: Running, number: int) -> Iterator[list[Client]]:
         ]
 
 
+def test_serving_is_said_once_it_is_true(running: Running) -> None:
+    """The line with the address follows the first answer; granian's earlier one is left out."""
+    eventually(lambda: "Serving default at" in running.server.log.read_text(), "the address")
+
+    assert "Listening at" not in running.server.log.read_text()
+
+
 def every_worker(running: Running) -> list[Client]:
     """Yield a keep-alive connection to each worker; the kernel chooses the worker of each."""
     of_worker: dict[int, Client] = {}

@@ -16,7 +16,7 @@ from recsvc.usecases.access.customer_tokens import mint
 from recsvc.wiring.stores import open_stores
 from tests.contract.grocery import publish_grocery
 from tests.e2e.in_process import recsvc_here
-from tests.e2e.processes import Server, recsvc, serving
+from tests.e2e.processes import Server, eventually, recsvc, serving
 
 CANARY = CustomerId("canary-customer-4711")
 LIST = f"/v1/customers/{CANARY}/recommendations"
@@ -89,10 +89,10 @@ def test_neither_keys_nor_tokens_nor_customers_are_logged(running: Running) -> N
         client.ask("PUT", f"/v1/customers/{CANARY}/consents", {"purposes": {"email": 1}})
         client.ask("POST", "/v1/events", {"events": [{"customer_id": CANARY, "type": token}]})
 
+    eventually(lambda: "Serving" in running.server.log.read_text(), "the service says so")
     log = running.server.log.read_text()
 
     assert statuses == [200, 400, 200, 401, 401, 404, 405]
-    assert "Serving" in log
     hidden = [secret, browser, wrong, token, running.browser["signing_secret"], CANARY]
     assert [each for each in hidden if each in log or each[-20:] in log] == []
 
