@@ -35,9 +35,10 @@ class Association:
     def scores(self, pairs: OrderPairs, orders: Orders) -> Floats:
         del orders
         counts = np.maximum(pairs.counts + np.float32(self.shrinkage), 1)
-        divisor = (counts**self.own)[pairs.rows] * (counts**self.other)[pairs.partners]
-        found: Floats = pairs.together / divisor
-        return found**self.power
+        found: Floats = (counts**self.own)[pairs.rows]
+        found *= (counts**self.other)[pairs.partners]
+        np.divide(pairs.together, found, out=found)
+        return found if self.power == 1 else found**self.power
 
 
 COSINE = Association(own=0.5, other=0.5)
@@ -59,7 +60,7 @@ class OrderEase:
     def scores(self, pairs: OrderPairs, orders: Orders) -> Floats:
         kept = np.sort(np.argsort(-pairs.counts, kind="stable")[: self.most_items])
         weights = self.weights(orders, kept)
-        place = np.full(len(pairs.counts), -1)
+        place = np.full(len(pairs.counts), -1, np.int32)
         place[kept] = np.arange(len(kept))
         left, right = place[pairs.rows], place[pairs.partners]
         inside = (left >= 0) & (right >= 0)

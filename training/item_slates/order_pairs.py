@@ -36,9 +36,9 @@ class OrderPairs:
     left_out: int = 0  # pairs of enough orders, but of too few customers
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> Entries:
         """Return the column that each entry belongs to."""  # (pairs,)
-        return np.repeat(np.arange(len(self.counts)), np.diff(self.offsets))
+        return np.repeat(np.arange(len(self.counts), dtype=np.int32), np.diff(self.offsets))
 
     def only(self, kept: Flags) -> "OrderPairs":
         """Keep the entries that the flags mark."""
