@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from recsvc.domain.catalogue.slates import ItemSlate
 from tests.unit.training.builders import Line, quick
 from tests.unit.training.item_slates.shops import (
     fitted,
@@ -16,6 +17,7 @@ from tests.unit.training.item_slates.shops import (
 )
 from training.item_slates import similar_lists
 from training.item_slates.item_properties import properties_of
+from training.item_slates.judging import fit_item_slates
 from training.item_slates.list_shares import shares_of
 from training.item_slates.maker import ItemData, Source
 from training.item_slates.similar import Similar
@@ -97,6 +99,19 @@ def test_a_gift_shop_lists_one_family_beside_each_other() -> None:
 
     assert _own_family(named_lists(found, k=5)) >= 0.98
     assert _own_family(named_lists(found, k=5, candidate="cosine")) <= 0.99
+
+
+def test_the_published_lists_of_a_gift_shop_stay_in_the_family() -> None:
+    """Single orders leave nothing to judge by, so the default is published."""
+    interactions, catalogue = shop(gift_orders(), gift_items())
+    data = ItemData(interactions, catalogue)
+    maker = Similar(properties_of(interactions.item_ids, catalogue))
+    slates = fit_item_slates([maker], data, quick(k_anonymity=5))
+    made, ids = slates.lists[ItemSlate.SIMILAR].lists, interactions.item_ids
+    lists = {ids[row]: [ids[each] for each in made.columns[row, :5]] for row in range(len(ids))}
+
+    assert not slates.results["similar"].choice.judged
+    assert _own_family(lists) >= 0.98
 
 
 def _own_family(lists: Mapping[str, list[str]]) -> float:
