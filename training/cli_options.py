@@ -97,8 +97,9 @@ def customers(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InputUnreadable(
-            f"--leave-out {path}: {error}; give a text file with one customer id a line",
+            f"--leave-out {path}: {reason}; give a text file with one customer id a line",
             code="bad_option",
         ) from error
     found = [line.strip() for line in lines if line.strip()]

@@ -71,6 +71,8 @@ def merge(
     with open_stores(settings_of(data_dir)) as stores:
         name, key = _shop_and_key(stores, shop, customer, "CUSTOMER")
         _, remaining = _shop_and_key(stores, shop, into, "--into")
+        if key == remaining:
+            raise BadRequest("--into names the customer to be merged; name another one")
         receipt = stores.privacy.merge(name, key, remaining, COMMAND_LINE)
         _finish_rewrite(stores, name, receipt.rewrite.state)
     _print(merge_of(into, receipt), as_json)

@@ -89,6 +89,7 @@ COMMANDS = [
     ("items import items.csv --max-bad few", "--max-bad 'few' is not a percentage: write 0% to"),
     ("items import items.csv --shop 'A B'", "--shop 'A B' is not a shop name: write 1 to 32 of"),
     ("customers export a/b", "CUSTOMER is not a valid id: contains '/'; an id is 1 to 128"),
+    ("customers merge a --into a", "--into names the customer to be merged; name another one"),
     ("customers merge a --into ..", "--into is not a valid id"),
     ("offers show a/b", "OFFER is not a valid id"),
     ("offers show nope", "no offer 'nope'"),
@@ -156,6 +157,14 @@ TRAINING = [
     )
 ]
 RANKING = [
+    *(
+        (f"evaluate {TRAIN} --out measured --leave-out {name}", f"--leave-out {name}: {said}")
+        for name, said in (
+            ("nope.txt", "No such file or directory; give a text file"),
+            ("folder.csv", "Is a directory; give a text file"),
+            ("latin.ndjson", "it is not UTF-8; give a text file"),
+        )
+    ),
     (f"{RANK} --customers customers.csv --offers offers_twice.csv", "column 'item_id' twice"),
     (f"{RANK} --offers offers.csv --customers customers_twice.csv", "column 'customer_id' twice"),
     (f"{RANK} --offers offers.csv --customers empty.csv", "empty.csv cannot be read: it is empty"),
