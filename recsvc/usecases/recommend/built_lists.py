@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from recsvc.domain.catalogue.list_query import ListQuery
-from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
+from recsvc.domain.catalogue.slates import (
+    AnonymousSlate,
+    CustomerSlate,
+    Fallback,
+    ItemSlate,
+    ReasonCode,
+    Slate,
+)
 from recsvc.domain.consent.gate import ConsentRefused
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.ranking.live_items import LiveItems
@@ -37,6 +44,13 @@ from recsvc.usecases.recommend.public_lists import (
     filtered_out,
     item_list,
 )
+
+# Plain ints, which the lists hold: the hash of an enum member is computed in Python.
+_OWN_REASONS = {
+    int(ReasonCode.BECAUSE_YOU_BOUGHT),
+    int(ReasonCode.BECAUSE_YOU_VIEWED),
+    int(ReasonCode.BUY_AGAIN_DUE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +90,12 @@ def _list_of_unknown(
 
     A list with the items and reasons of the anonymous one is reported as that.
     """
-    anonymous = fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
     own = history_list(live_items, personal, slate)
-    if own is None and not _takes_part(personal):
-        return anonymous
-    if not rule_of(slate).adds_items and not _bought_before(
+    is_empty = not rule_of(slate).adds_items and not _bought_before(
         no_candidates() if own is None else own, personal
-    ):
-        return anonymous
+    )
+    if is_empty or (own is None and not _takes_part(personal)):
+        return fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
     built = _personal_list(
         live_items,
         personal if own is None else personal.without_recent_purchases(),
@@ -92,6 +104,9 @@ def _list_of_unknown(
         taken,
         no_candidates() if own is None else own,
     )
+    if _has_own_reason(built.ranked):
+        return built
+    anonymous = fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
     return built if _differ(built.ranked, anonymous.ranked) else anonymous
 
 
@@ -99,6 +114,14 @@ def _takes_part(personal: PersonalContext) -> bool:
     """Return whether recent events vote for an item or show a purchase."""
     interest = personal.interest
     return interest is not None and len(interest.voted) + len(interest.bought) > 0
+
+
+def _has_own_reason(ranked: RankedItems) -> bool:
+    """Return whether an item has a reason that no anonymous list has.
+
+    Such a list differs from the anonymous one, which then need not be built.
+    """
+    return not _OWN_REASONS.isdisjoint(ranked.reasons)
 
 
 def _differ(one: RankedItems, other: RankedItems) -> bool:
@@ -162,25 +185,15 @@ def basket_list(
     if not live_items.model.has_slate(ItemSlate.BOUGHT_TOGETHER):
         refused = admission.fallback if isinstance(admission, ConsentRefused) else None
         return fallback_list(live_items, query, refused or Fallback.NO_MODEL, excluded)
-    ranked = _basket_items(live_items, query, basket, None, no_candidates(), excluded)
-    is_personal = False
+    theirs = None
     if personal is not None:
-        own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
-        is_known = own is not None
-        if own is None:
-            own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
-            personal = personal if own is None else personal.without_recent_purchases()
-        if own is not None or _takes_part(personal):
-            theirs = _basket_items(
-                live_items,
-                query,
-                basket,
-                personal,
-                no_candidates() if own is None else own,
-                excluded,
-            )
-            is_personal = is_known or _differ(theirs, ranked)
-            ranked = theirs if is_personal else ranked
+        theirs = _own_basket_items(live_items, query, basket, personal, excluded)
+    is_personal = theirs is not None
+    ranked = (
+        _basket_items(live_items, query, basket, None, no_candidates(), excluded)
+        if theirs is None
+        else theirs
+    )
     fallback = filtered_out(query, ranked)
     if isinstance(admission, ConsentRefused):
         fallback = admission.fallback
@@ -188,6 +201,30 @@ def basket_list(
         has_slate = live_items.model.has_slate(CustomerSlate.FOR_YOU)
         fallback = Fallback.UNKNOWN_CUSTOMER if has_slate else Fallback.NO_MODEL
     return BuiltList(ItemSlate.BOUGHT_TOGETHER, ranked, fallback, is_personal=is_personal)
+
+
+def _own_basket_items(
+    live_items: LiveItems,
+    query: ListQuery,
+    basket: Sequence[int],
+    personal: PersonalContext,
+    excluded: Collection[int],
+) -> RankedItems | None:
+    """Return the items for an admitted customer; None if they equal the anonymous ones."""
+    own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
+    is_known = own is not None
+    if own is None:
+        own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
+        personal = personal if own is None else personal.without_recent_purchases()
+    if own is None:
+        if not _takes_part(personal):
+            return None
+        own = no_candidates()
+    theirs = _basket_items(live_items, query, basket, personal, own, excluded)
+    if is_known or _has_own_reason(theirs):
+        return theirs
+    anonymous = _basket_items(live_items, query, basket, None, no_candidates(), excluded)
+    return theirs if _differ(theirs, anonymous) else None
 
 
 def _basket_items(
