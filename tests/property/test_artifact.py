@@ -207,4 +207,4 @@ def test_an_answer_is_the_first_n_of_the_remaining_items(
     ranked = assemble(n, *candidates, excluded_rows=excluded)
 
     assert expected == ranked.items
-    assert len(expected) == len(ranked.scores) == len(ranked.reasons) == len(ranked.reason_items)
+    assert len(expected) == len(ranked.reasons) == len(ranked.reason_items)

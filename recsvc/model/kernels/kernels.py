@@ -27,7 +27,6 @@ BOUGHT, ON_COOLDOWN = range(2)  # columns of purchases
 UNKNOWN_ROW = -1
 ROWS_PER_HEAD = 64
 MAX_DIGITS = 12
-SCORE_UNIT = 1e6  # float32 holds about six digits; as a double it would print with seventeen
 
 # Bits of a filter.
 PLAIN_CALLS = (
@@ -606,16 +605,13 @@ def passes(
 
 
 @compiled(
-    f"int64(int64[:,::1], float64[::1], int64, int32[:], float32[:], uint8[:], int32[:],"
-    f" int64[:], {_FILTER})",
+    f"int64(int64[:,::1], int64, int32[:], uint8[:], int32[:], int64[:], {_FILTER})",
     plain_calls=PLAIN_CALLS,
 )
 def take(
     picked: Array,
-    picked_scores: Array,
     filled: int,
     items: Array,
-    scores: Array,
     reasons: Array,
     reason_items: Array,
     seen: Array,
@@ -655,7 +651,6 @@ def take(
         picked[0, filled] = row
         picked[1, filled] = reasons[place]
         picked[2, filled] = reason_items[place] if len(reason_items) else UNKNOWN_ROW
-        picked_scores[filled] = np.rint(float(scores[place]) * SCORE_UNIT) / SCORE_UNIT
         filled += 1
     return filled
 
@@ -678,7 +673,7 @@ def find_all(ids: Array, heads: Array, text: bytes, count: int) -> Array:
 
 
 @compiled(
-    "Tuple((int64[::1], float64[::1], int64[::1]))"
+    "Tuple((int64[::1], int64[::1]))"
     f"(int64[::1], int32[:], float32[:], int64[:], float32[:], {_FILTER})"
 )
 def order_given(
@@ -688,18 +683,18 @@ def order_given(
     last: Array,
     appeal: Array,
     item_filter: ItemFilter,
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array]:
     """Order the rows that a caller brings: the customer's list, popularity, `last`, unknown rows.
 
     Equal rows keep their order; known rows that do not pass the filter are left out. Return for
-    each ordered row its place in `rows`, its score, and its place in `own` (UNKNOWN_ROW: none). All
-    scores of other rows are below those of the customer's list.
+    each ordered row its place in `rows` and its place in `own` (UNKNOWN_ROW: none).
     """
     unavailable, sets, listed, brands, prices, currencies = item_filter[:6]
     wanted_sets, wanted_brands, low, high, currency, bits = item_filter[6:]
     places, keys = np.empty(len(rows), np.int64), np.empty(len(rows), np.float64)
     at_own = np.empty(len(rows), np.int64)
-    kept, lowest = 0, 1.0
+    slots = slots_of(own)
+    kept = 0
     for place in range(len(rows)):
         row = rows[place]
         at = UNKNOWN_ROW
@@ -727,23 +722,14 @@ def order_given(
             if contains(last, row):
                 key = -1.0
             else:
-                # A linear search: a list has some hundred entries in contiguous memory.
-                at = place_of(own, row)
+                at = place_of(own, slots, row)
                 key = appeal[row] if row < len(appeal) else 0.0
-        if at != UNKNOWN_ROW:
-            lowest = min(lowest, own_scores[at])
+                if at != UNKNOWN_ROW:
+                    key = 2.0 + own_scores[at]  # above every popularity, which is 1 at most
         places[kept], keys[kept], at_own[kept] = place, key, at
         kept += 1
-    scores = np.empty(kept, np.float64)
-    for place in range(kept):
-        at = at_own[place]
-        if at != UNKNOWN_ROW:
-            scores[place] = own_scores[at]
-            keys[place] = 2.0 + own_scores[at]  # above every popularity, which is 1 at most
-        else:
-            scores[place] = max(keys[place], 0.0) * lowest / 2
     order = by_descending_key(keys[:kept])
-    return places[order], scores[order], at_own[order]
+    return places[order], at_own[order]
 
 
 @part
@@ -772,11 +758,29 @@ def by_descending_key(keys: Array) -> Array:
 
 
 @part
-def place_of(rows: Array, row: int) -> int:
-    """Return the first place of a row, UNKNOWN_ROW if it is not there."""
+def slots_of(rows: Array) -> Array:
+    """Return a hash table of the first places of some rows, for `place_of`."""
+    size = 16
+    while size < 2 * len(rows):
+        size *= 2
+    slots = np.full(size, -1, np.int64)
     for place in range(len(rows)):
-        if rows[place] == row:
-            return place
+        slot = (int(rows[place]) * _HASH_MULTIPLIER >> 15) & (size - 1)  # as in `top_sums`
+        while slots[slot] >= 0 and rows[slots[slot]] != rows[place]:
+            slot = (slot + 1) & (size - 1)
+        if slots[slot] < 0:
+            slots[slot] = place
+    return slots
+
+
+@part
+def place_of(rows: Array, slots: Array, row: int) -> int:
+    """Return the first place of a row, UNKNOWN_ROW if it is not there."""
+    slot = (row * _HASH_MULTIPLIER >> 15) & (len(slots) - 1)
+    while slots[slot] >= 0:
+        if rows[slots[slot]] == row:
+            return int(slots[slot])
+        slot = (slot + 1) & (len(slots) - 1)
     return UNKNOWN_ROW
 
 
@@ -899,6 +903,20 @@ def fold_in(
         sums[column] = _BOUGHT if sums[column] == _BOUGHT else 0.0
     voters = largest_votes(ranked, rows, times, offsets, columns, weights, column_of, sums)
     return ranked, chances, voters
+
+
+@compiled("uint8[::1](int32[::1], int32[::1], int64[::1], uint8, uint8, uint8)")
+def history_reasons(
+    items: Array, because: Array, bought: Array, of_voted: int, of_bought: int, of_other: int
+) -> Array:
+    """Return the reason of each item that `fold_in` ranked: voted for, bought, or another one."""
+    reasons, slots = np.empty(len(items), np.uint8), slots_of(bought)
+    for place in range(len(items)):
+        if place_of(bought, slots, items[place]) != UNKNOWN_ROW:
+            reasons[place] = of_bought
+        else:
+            reasons[place] = of_other if because[place] == UNKNOWN_ROW else of_voted
+    return reasons
 
 
 @part

@@ -25,6 +25,7 @@ class GivenOrder:
     """
 
     known: RankedItems
+    known_ids: list[ItemId]
     unknown: list[ItemId]
     uses_own: bool
 
@@ -44,7 +45,7 @@ def given_order(
     there is a filter. Equal items keep their order.
     """
     rows = live_items.rows_of(items)
-    places, scores, at_own = order_given.run(
+    places, at_own = order_given.run(
         rows,
         own.items,
         own.scores,
@@ -52,17 +53,17 @@ def given_order(
         live_items.model.appeal,
         live_items.item_filter(filters),
     )
+    uses_own = len(at_own) > 0 and at_own.max() != UNKNOWN_ROW
+    if last and not uses_own:
+        uses_own = not set(last).isdisjoint(rows.tolist())
     places = places[:n]
+    ordered = [items[place] for place in places.tolist()]
     known = int(np.count_nonzero(rows[places] != UNKNOWN_ROW))
-    uses_own = bool((at_own != UNKNOWN_ROW).any()) or not set(last).isdisjoint(rows.tolist())
-    return GivenOrder(
-        _ranked(rows[places[:known]], scores[:known], own, at_own[:known]),
-        [items[place] for place in places[known:].tolist()],
-        uses_own,
-    )
+    ranked = _ranked(rows[places[:known]], own, at_own[:known])
+    return GivenOrder(ranked, ordered[:known], ordered[known:], bool(uses_own))
 
 
-def _ranked(rows: Array, scores: Array, own: Candidates, at_own: Array) -> RankedItems:
+def _ranked(rows: Array, own: Candidates, at_own: Array) -> RankedItems:
     size, listed = len(rows), np.flatnonzero(at_own != UNKNOWN_ROW)
     reasons = np.full(size, int(ReasonCode.POPULAR), dtype=np.int64)
     reasons[listed] = own.reasons[at_own[listed]]
@@ -71,4 +72,4 @@ def _ranked(rows: Array, scores: Array, own: Candidates, at_own: Array) -> Ranke
         named = own.reason_items[at_own[listed]].tolist()
         for place, row in zip(listed.tolist(), named, strict=True):
             reason_rows[place] = None if row == UNKNOWN_ROW else row
-    return RankedItems(rows.tolist(), scores.round(6).tolist(), reasons.tolist(), reason_rows)
+    return RankedItems(rows.tolist(), reasons.tolist(), reason_rows)

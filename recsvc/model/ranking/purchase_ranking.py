@@ -4,7 +4,7 @@ import numpy as np
 
 from recsvc.domain.catalogue.slates import ReasonCode
 from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
-from recsvc.model.kernels.kernels import UNKNOWN_ROW, fold_in
+from recsvc.model.kernels.kernels import fold_in, history_reasons
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.purchase_rows import PurchaseRows
 from recsvc.model.registry.candidates import Candidates
@@ -34,10 +34,7 @@ def ranked_by_history(
         adds_items,
         MOST,
     )
-    reasons = np.full(len(items), _POPULAR, np.uint8)
-    reasons[because != UNKNOWN_ROW] = _BECAUSE
-    if shows_bought:
-        reasons[np.isin(items, history.rows)] = _DUE
+    reasons = history_reasons.run(items, because, history.rows, _BECAUSE, _DUE, _POPULAR)
     return Candidates(items, chances, reasons, because)
 
 

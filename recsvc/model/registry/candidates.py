@@ -57,7 +57,6 @@ class RankedItems:
     """The items of an answer, in its order; each list has one entry per item."""
 
     items: list[int]
-    scores: list[float]
     reasons: list[int]  # ReasonCode
     reason_items: list[int | None]
 
@@ -75,7 +74,6 @@ class RankedItems:
         chosen = list(places)
         return RankedItems(
             [self.items[place] for place in chosen],
-            [self.scores[place] for place in chosen],
             [self.reasons[place] for place in chosen],
             [self.reason_items[place] for place in chosen],
         )
@@ -93,15 +91,13 @@ def fill(
 
     Lists are read one by one, none once there are n items. The returned rows are added to `seen`.
     """
-    picked, scores, filled = np.empty((3, n), np.int64), np.empty(n), 0
+    picked, filled = np.empty((3, n), np.int64), 0
     for candidates in lists:
         reason_items = candidates.reason_items
         filled = take.run(
             picked,
-            scores,
             filled,
             candidates.items,
-            candidates.scores,
             candidates.reasons,
             _NONE if reason_items is None else reason_items,
             np.fromiter(seen, np.int64, len(seen)),
@@ -112,7 +108,7 @@ def fill(
     rows, reasons, reason_rows = picked[:, :filled].tolist()
     seen.update(rows)
     named = [None if row == NO_ITEM else row for row in reason_rows]
-    return RankedItems(rows, scores[:filled].tolist(), reasons, named)
+    return RankedItems(rows, reasons, named)
 
 
 def accept_all(size: int) -> ItemFilter:

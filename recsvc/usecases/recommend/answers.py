@@ -14,14 +14,14 @@ from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import RankedItems
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """The reason why an item is recommended; `item_id` is set if another item is the reason."""
 
     code: str
     item_id: str | None = None
 
 
-class RecommendedItem(msgspec.Struct, frozen=True):
+class RecommendedItem(msgspec.Struct, frozen=True, gc=False):
     """One item, with the catalogue fields that the request selected.
 
     `score`: the worth of the item's place in the list as NDCG discounts it: 1 for the first, 0.63
@@ -92,9 +92,13 @@ def answer_of(
     offset: int = 0,
     personalized: bool = False,
     fallback: Fallback | None = None,
+    item_ids: Sequence[str] | None = None,
 ) -> Answer:
-    """Return the answer; `offset`: the places of the list before the ranked items."""
-    items = _items(live_items, ranked, fields, offset)
+    """Return the answer; `offset`: the places of the list before the ranked items.
+
+    `item_ids`: the ids of the ranked items, if they are known already.
+    """
+    items = _items(live_items, ranked, fields, offset, item_ids)
     return Answer(live_items.model.version or None, slate, personalized, fallback, items)
 
 
@@ -106,9 +110,13 @@ def with_unknown_items(answer: Answer, items: Sequence[ItemId], fields: Sequence
 
 
 def _items(
-    live_items: LiveItems, ranked: RankedItems, fields: Sequence[str], offset: int
+    live_items: LiveItems,
+    ranked: RankedItems,
+    fields: Sequence[str],
+    offset: int,
+    given_ids: Sequence[str] | None,
 ) -> list[RecommendedItem]:
-    item_ids, reasons = _ids_and_reasons(live_items, ranked)
+    item_ids, reasons = _ids_and_reasons(live_items, ranked, given_ids)
     # One answer joins lists of rankers, votes and counts; only places are on one scale.
     scores = _SCORES[offset : offset + len(item_ids)]
     if not fields:
@@ -122,20 +130,23 @@ def _items(
     ]
 
 
-def _ids_and_reasons(live_items: LiveItems, ranked: RankedItems) -> tuple[list[str], list[Reason]]:
+def _ids_and_reasons(
+    live_items: LiveItems, ranked: RankedItems, given_ids: Sequence[str] | None
+) -> tuple[Sequence[str], list[Reason]]:
     """Return the items' ids and reasons. A reason never names a sensitive item."""
-    is_sensitive, size = live_items.sensitive.item, len(ranked)
+    is_sensitive = live_items.sensitive.item
+    rows, size = (ranked.items, len(ranked)) if given_ids is None else ([], 0)
     reason_items = [
         None if row is None or is_sensitive(row) else row for row in ranked.reason_items
     ]
     named = [row for row in reason_items if row is not None]
-    item_ids = live_items.ids(ranked.items + named)
+    item_ids = live_items.ids(rows + named)
     names = iter(item_ids[size:])
     reasons = [
         _PLAIN_REASONS[code] if row is None else Reason(_LABELS[code], next(names))
         for code, row in zip(ranked.reasons, reason_items, strict=True)
     ]
-    return item_ids[:size], reasons
+    return item_ids[:size] if given_ids is None else given_ids, reasons
 
 
 def _fields(record: bytes, fields: Sequence[str]) -> dict[str, Any]:

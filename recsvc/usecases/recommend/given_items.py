@@ -40,6 +40,7 @@ class OrderedItems(NamedTuple):
     """The known items in order, and the unknown ones that follow them."""
 
     known: BuiltList
+    known_ids: list[ItemId]
     unknown: list[ItemId]
 
 
@@ -54,13 +55,13 @@ def ordered_items(
     order = given_order(live_items, items, own, on_cooldown, given.filters, given.n)
     ranked = order.known
     if order.uses_own:
-        return OrderedItems(
-            BuiltList(CustomerSlate.FOR_YOU, ranked, None, is_personal=True), order.unknown
-        )
+        built = BuiltList(CustomerSlate.FOR_YOU, ranked, None, is_personal=True)
+        return OrderedItems(built, order.known_ids, order.unknown)
     fallback = None if personal is None else Fallback.UNKNOWN_CUSTOMER
     if isinstance(personal, ConsentRefused):
         fallback = personal.fallback
-    return OrderedItems(BuiltList(AnonymousSlate.POPULAR, ranked, fallback), order.unknown)
+    built = BuiltList(AnonymousSlate.POPULAR, ranked, fallback)
+    return OrderedItems(built, order.known_ids, order.unknown)
 
 
 def _own_list(

@@ -103,8 +103,8 @@ class RecommendationService:
         """Return the given items in the order of the customer's interest, else of popularity."""
         snapshot = self._snapshot(context, given.filters)
         personal = self._personal_if_named(context, snapshot, denied)
-        known, unknown = ordered_items(snapshot.live_items, personal, given)
-        answer = _answer(snapshot.live_items, known, given.fields)
+        known, known_ids, unknown = ordered_items(snapshot.live_items, personal, given)
+        answer = _answer(snapshot.live_items, known, given.fields, item_ids=known_ids)
         return with_unknown_items(answer, unknown, given.fields)
 
     def fill_page(
@@ -178,7 +178,11 @@ def _admission(
 
 
 def _answer(
-    live_items: LiveItems, built: BuiltList, fields: Sequence[str], offset: int = 0
+    live_items: LiveItems,
+    built: BuiltList,
+    fields: Sequence[str],
+    offset: int = 0,
+    item_ids: Sequence[ItemId] | None = None,
 ) -> Answer:
     if live_items.model is no_model():
         built = public_lists.without_model(built)
@@ -190,4 +194,5 @@ def _answer(
         offset=offset,
         personalized=built.is_personal,
         fallback=built.fallback,
+        item_ids=item_ids,
     )

@@ -22,7 +22,7 @@ class RankingBody(FilterFields, forbid_unknown_fields=True, kw_only=True):
 
     def given_items(self) -> GivenItems:
         excluded = set(self.excluded())
-        items = [ItemId(each) for each in checked_ids(self.items, "items")]
+        items = list(map(ItemId, checked_ids(self.items, "items")))
         if excluded:
             items = [item for item in items if item not in excluded]
         return GivenItems(items, self.n, self.filters(), self.catalogue_fields())

@@ -13,6 +13,7 @@ from recsvc.model.kernels.kernels import (
     USUAL_INTERVAL_DAYS,
     HistoryArrays,
     fold_in,
+    history_reasons,
 )
 from recsvc.model.registry.history_arrays import DEFAULT_COEFFICIENTS, in_columns
 
@@ -212,3 +213,13 @@ def large_model(seed: int) -> HistoryArrays:
     own, new = (rng.uniform(-4, 1, 600).astype(np.float32) for _ in range(2))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return in_columns(offsets, items.astype(np.int32), weights, own, new, DEFAULT_COEFFICIENTS)
+
+
+def test_reasons_tell_bought_items_voted_items_and_others_apart() -> None:
+    """A bought item has its reason also where it has a voter; rows of any size are found."""
+    items = np.array([7, 70_000, 3, 1], np.int32)
+    because = np.array([UNKNOWN_ROW, UNKNOWN_ROW, 9, UNKNOWN_ROW], np.int32)
+
+    reasons = history_reasons.run(items, because, np.array([9, 70_000, 1]), 2, 3, 0)
+
+    assert reasons.tolist() == [0, 3, 2, 3]
