@@ -9,109 +9,98 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsvc.model.artifact.artifact import HistoryScores
-from recsvc.model.kernels.kernels import HISTORY_WEIGHTS_TOTAL, USUAL_INTERVAL_DAYS
+from recsvc.model.kernels.kernels import (
+    AGE_DAYS,
+    HISTORY_WEIGHTS_TOTAL,
+    NEW_AGAINST,
+    NEW_VOTES,
+    NEW_VOTES_WORTH,
+    ORDERS_NEW_AGAINST,
+    ORDERS_NEW_BASE,
+    ORDERS_NEW_VOTES,
+    ORDERS_NEW_VOTES_WORTH,
+    ORDERS_OWN,
+    ORDERS_WORTH,
+    OUTSIDE_WORTH,
+    VOTE_UNIT,
+)
 from training.dataset.customer_items import customer_items_of
 from training.dataset.ground_truth import GroundTruth, customers_to_predict
 from training.dataset.history import Flags, Floats, History, Rows
-from training.dataset.segments import distinct
-from training.dataset.training_data import TrainingData, training_data_of
+from training.dataset.training_data import training_data_of
 from training.dataset.windows import Window
-from training.lists.item_weights import ItemWeights, fit_item_weights
-from training.lists.k_anonymity import has_enough_buyers
+from training.lists.item_facts import ItemFacts, item_facts
 from training.lists.logistic import Numbers, fit_logistic
-from training.lists.repurchase_intervals import median_intervals
 from training.lists.told_purchases import ToldPurchases, told_purchases
 
 ORDERS_TOLD = (1, 3, 10, None)
 _MOST_HIDDEN, _HIDDEN_SHARE = 400, 0.2
 _LEAST_HIDDEN = 30
 _VOTE_UNIT = 0.05
-_LEAST_SHARE = 3e-4
-_REPEAT_PRIOR = 20.0  # customers, at the mean repeat rate
-_VOTED, _POPULAR = 80, 60  # candidates that are not bought before
-_SHARE, _VOTES_SHARE = 4, 5  # columns of other items
-_LEAST_SLOPE = 0.1  # of the share; with a smaller one no worth can stand for the share
-_WINDOWS = (1, 3)  # horizons of popularity
+_VOTED = 80  # candidates with votes that are not bought before
+_WORTH = 2  # place among the coefficients of other items
+_LEAST_SLOPE = 0.1  # of the worth; with a smaller one no worth can stand for popularity
 _NOBODY = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class ItemFacts:
-    """Facts of items with enough customers; all others have the least share and the mean rate."""
-
-    shares: Numbers  # (items, 2) log share of active customers, for each of _WINDOWS
-    repeats: Numbers  # (items,) log of the repeat rate relative to the mean
-    intervals: Numbers  # (items,) days
-    popular: Rows  # the most popular items
-    weights: ItemWeights
-
-
-def item_facts(training_data: TrainingData, horizon_days: float, k: int, ridge: float) -> ItemFacts:
-    history, pairs = training_data.history, training_data.customer_items
-    shown = has_enough_buyers(training_data, k)
-    shares = np.column_stack(
-        [_share(history, horizon_days * horizons, shown) for horizons in _WINDOWS]
-    )
-    again = np.bincount(pairs.items, pairs.counts > 1, pairs.items_total)
-    mean = max(float(again.sum()) / max(len(pairs), 1), 1e-6)
-    rate = (again + _REPEAT_PRIOR * mean) / (pairs.buyers + _REPEAT_PRIOR) / mean
-    days = median_intervals(history, pairs)
-    known = np.full(pairs.items_total, np.nan) if days is None else days
-    return ItemFacts(
-        np.log(shares + _LEAST_SHARE),
-        np.where(shown, np.log(rate), 0.0),
-        np.where(np.isnan(known), USUAL_INTERVAL_DAYS, known),
-        np.argsort(-shares[:, 0], kind="stable")[:_POPULAR],
-        fit_item_weights(training_data, ridge, k),
-    )
-
-
-def _share(history: History, days: float, shown: Flags) -> Numbers:
-    """Return the share of the active customers who bought each item."""  # (items,)
-    recent = history.ages() <= days
-    keys = distinct(history.customers[recent] * history.items_total + history.items[recent])
-    active = max(len(distinct(keys // max(history.items_total, 1))), 1)
-    counts = np.bincount(keys % max(history.items_total, 1), minlength=history.items_total)
-    return np.asarray(np.where(shown, counts / active, 0.0))
-
-
-@dataclass(frozen=True, slots=True)
 class Coefficients:
-    """Log-odds per column of own items and of other items.
-
-    Other items have a coefficient of votes by share only with a slope of at least _LEAST_SLOPE.
+    """`own`: of the columns of `_own_columns`; `worth`: of `ItemFacts.new`; `new`: of
+    `_new_columns`, which contain the worth.
     """
 
     own: Numbers
     own_base: float
+    worth: Numbers
+    worth_base: float
     new: Numbers
     new_base: float
     horizon_days: float
 
+    @property
+    def has_products(self) -> bool:
+        """Return whether a coefficient belongs to a product with the worth."""
+        return bool(np.any(self.new[[3, 6, 7]]))
+
     def __post_init__(self) -> None:
-        if self.new[_VOTES_SHARE] and self.new[_SHARE] < _LEAST_SLOPE:
+        if self.has_products and self.new[_WORTH] < _LEAST_SLOPE:
             raise ValueError(
-                "a coefficient of votes by share needs a slope of the share of at least "
-                f"{_LEAST_SLOPE}, not {self.new[_SHARE]:.3g}"
+                "a coefficient of a product with the worth needs a slope of the worth of at least "
+                f"{_LEAST_SLOPE}, not {self.new[_WORTH]:.3g}"
             )
 
     def scores(self, facts: ItemFacts) -> HistoryScores:
-        own = facts.shares @ self.own[5:7] + self.own[7] * facts.repeats + self.own_base
-        share = float(self.new[_SHARE])
-        new = facts.shares[:, 0] * share + self.new_base
-        outside = float(own.min(initial=0.0))
-        # The kernel has the worth instead of the share: share = (worth - base) / its coefficient.
-        per_worth = float(self.new[_VOTES_SHARE]) / share if self.new[_VOTES_SHARE] else 0.0
-        votes = float(self.new[0]) - per_worth * self.new_base
-        new_numbers = [votes, *self.new[1:4], per_worth]
-        numbers = [*self.own[:5], *new_numbers, self.horizon_days, outside, _VOTE_UNIT]
-        if len(numbers) != HISTORY_WEIGHTS_TOTAL:
-            raise AssertionError("the kernel has another number of coefficients")
+        own = facts.own @ self.own[5:9] + self.own_base
+        scale = float(self.new[_WORTH])
+        # The kernel multiplies the worth by 1 and a share per order: fold the coefficient into it.
+        new = scale * (facts.new @ self.worth + self.worth_base) + self.new_base
+        votes, against, _, both, votes_h, against_h, worth_h, both_h, base_h = self.new
+        scale = scale if self.has_products else 1.0  # without products it divides zeros only
+        shift = self.new_base / scale  # a worth of the kernel is scale * (worth + shift)
+        numbers = np.zeros(HISTORY_WEIGHTS_TOTAL)
+        numbers[:5] = self.own[:5]
+        numbers[[NEW_VOTES, NEW_AGAINST, NEW_VOTES_WORTH]] = [
+            votes - both * shift,
+            against,
+            both / scale,
+        ]
+        numbers[[AGE_DAYS, OUTSIDE_WORTH, VOTE_UNIT]] = [
+            self.horizon_days,
+            float(own.min(initial=0.0)),
+            _VOTE_UNIT,
+        ]
+        numbers[ORDERS_OWN : ORDERS_OWN + 6] = self.own[9:15]
+        numbers[[ORDERS_NEW_VOTES, ORDERS_NEW_AGAINST, ORDERS_NEW_VOTES_WORTH]] = [
+            votes_h - both_h * shift,
+            against_h,
+            both_h / scale,
+        ]
+        numbers[[ORDERS_WORTH, ORDERS_NEW_BASE]] = [worth_h / scale, base_h - worth_h * shift]
         return HistoryScores(
             facts.weights.lists,
             own.astype(np.float32),
             new.astype(np.float32),
-            np.array(numbers, np.float32),
+            numbers.astype(np.float32),
         )
 
 
@@ -187,23 +176,19 @@ def fit_coefficients(
     for orders in ORDERS_TOLD:
         told = told_purchases(known, hidden, orders)
         for customer, purchases in zip(hidden.tolist(), told, strict=True):
-            _add_rows(own, new, facts, purchases, truth, customer, horizon_days)
+            votes = _votes(facts, purchases)
+            others = _candidates(votes, facts.popular, purchases.rows)
+            own.add(
+                _own_columns(facts, purchases, votes, horizon_days),
+                truth.holds(np.full(len(purchases.rows), customer), purchases.rows),
+            )
+            new.add(
+                _new_columns(facts, purchases, votes, others),
+                truth.holds(np.full(len(others), customer), others),
+            )
     if not own.has_both or not new.has_both:
         return None
     return Coefficients(*fit_logistic(*own.all()), *fit_new_items(*new.all()), horizon_days)
-
-
-def fit_new_items(columns: Numbers, labels: Numbers) -> tuple[Numbers, float]:
-    """Return the weight of each column of other items and the intercept.
-
-    Where popular items do not sell better, the votes are learned without regard to popularity:
-    the service has an item's worth in place of its share, and cannot tell the share from it.
-    """
-    weights, base = fit_logistic(columns, labels)
-    if weights[_SHARE] >= _LEAST_SLOPE:
-        return weights, base
-    weights, base = fit_logistic(np.delete(columns, _VOTES_SHARE, axis=1), labels)
-    return np.insert(weights, _VOTES_SHARE, 0.0), base
 
 
 class _Rows:
@@ -212,6 +197,10 @@ class _Rows:
     def __init__(self) -> None:
         self.columns: list[Numbers] = []
         self.labels: list[Flags] = []
+
+    def add(self, columns: Numbers, labels: Flags) -> None:
+        self.columns.append(columns)
+        self.labels.append(labels)
 
     @property
     def has_both(self) -> bool:
@@ -222,48 +211,58 @@ class _Rows:
         return np.vstack(self.columns), np.concatenate(self.labels).astype(np.float64)
 
 
-def _add_rows(
-    own: _Rows,
-    new: _Rows,
-    facts: ItemFacts,
-    told: ToldPurchases,
-    truth: GroundTruth,
-    customer: int,
-    horizon_days: float,
-) -> None:
-    votes = _votes(facts, told)
+def fit_new_items(columns: Numbers, labels: Numbers) -> tuple[Numbers, float, Numbers, float]:
+    """Fit the worth of items with the votes, then the worth as one column with all orders.
+
+    `columns`: as `_new_columns` returns them. Where items of a high worth do not sell better, the
+    votes are learned without regard to it.
+    """
+    raised, against, log_orders, of_items = np.split(columns, [1, 2, 3], axis=1)
+    share = of_items[:, :1]
+    first, base = fit_logistic(
+        np.hstack([of_items, raised, against, raised * share, log_orders, raised * log_orders]),
+        labels,
+    )
+    worth = of_items @ first[: of_items.shape[1], None] + base
+    each = np.hstack([raised, against, worth, raised * worth])
+    second, new_base = fit_logistic(np.hstack([each, each * log_orders, log_orders]), labels)
+    if second[_WORTH] < _LEAST_SLOPE:
+        # The service cannot tell popularity from such a worth: learn the votes without it.
+        some = np.hstack([each[:, :3], each[:, :2] * log_orders, log_orders])
+        found, new_base = fit_logistic(some, labels)
+        second = np.insert(found, [3, 5, 5], 0.0)
+    return first[: of_items.shape[1]], base, second, new_base
+
+
+def _own_columns(
+    facts: ItemFacts, told: ToldPurchases, votes: Floats, horizon_days: float
+) -> Numbers:
+    """Return five columns of the purchases, those of the items, and the five times log orders."""
     ages, times = np.log1p(told.ages / horizon_days), np.log(np.maximum(told.times, 1))
     rows = told.rows
-    own.columns.append(
-        np.column_stack(
-            [
-                times,
-                ages,
-                times * ages,
-                np.log1p(told.ages / facts.intervals[rows]),
-                _raised(votes[rows]),
-                facts.shares[rows],
-                facts.repeats[rows],
-            ]
-        )
+    of_purchases = np.column_stack(
+        [
+            times,
+            ages,
+            times * ages,
+            np.log1p(told.ages / facts.intervals[rows]),
+            _raised(votes[rows]),
+        ]
     )
-    own.labels.append(truth.holds(np.full(len(rows), customer), rows))
-    others = _candidates(votes, facts.popular, rows)
-    history = float(np.log1p(told.times.sum()))
-    raised = _raised(votes[others])
-    new.columns.append(
-        np.column_stack(
-            [
-                raised,
-                raised * history,
-                np.full(len(others), history),
-                np.minimum(votes[others], 0) / _VOTE_UNIT,
-                facts.shares[others, 0],
-                raised * facts.shares[others, 0],
-            ]
-        )
+    orders = np.full((len(rows), 1), told.log_orders)
+    return np.hstack([of_purchases, facts.own[rows], of_purchases * orders, orders])
+
+
+def _new_columns(facts: ItemFacts, told: ToldPurchases, votes: Floats, others: Rows) -> Numbers:
+    """Return votes, weights against the item, log orders, and the facts of the item."""
+    return np.column_stack(
+        [
+            _raised(votes[others]),
+            np.minimum(votes[others], 0) / _VOTE_UNIT,
+            np.full(len(others), told.log_orders),
+            facts.new[others],
+        ]
     )
-    new.labels.append(truth.holds(np.full(len(others), customer), others))
 
 
 def _candidates(votes: Floats, popular: Rows, bought: Rows) -> Rows:

@@ -14,6 +14,7 @@ from recsvc.domain.customers.purchase_history import (
     item_text,
 )
 from recsvc.domain.values.ids import ItemId
+from recsvc.model.kernels.kernels import SAME_ORDER_DAYS
 from training.dataset.customer_items import customer_items_of
 from training.dataset.history import Days, History, Rows
 
@@ -26,6 +27,12 @@ class ToldPurchases:
     times: Rows  # (told,)
     ages: Days  # (told,) days since the last purchase
     bought: Rows  # every item that the customer ever bought
+
+    @property
+    def log_orders(self) -> float:
+        """Return log1p of the number of orders, as the kernel counts them."""
+        later = int((np.diff(self.ages) > SAME_ORDER_DAYS).sum())
+        return float(np.log1p(min(len(self.ages), 1) + later))
 
 
 def text_bytes(item_ids: Sequence[str]) -> Rows:

@@ -53,7 +53,13 @@ OWN_TIMES, OWN_AGE, OWN_TIMES_AGE, OWN_DUE, OWN_VOTES = range(5)
 NEW_VOTES, NEW_VOTES_HISTORY, NEW_HISTORY, NEW_AGAINST, NEW_VOTES_WORTH = range(5, 10)
 # Days of the unit of age; own worth of an item outside the model; unit of the sums of weights.
 AGE_DAYS, OUTSIDE_WORTH, VOTE_UNIT = range(10, 13)
-HISTORY_WEIGHTS_TOTAL = 13
+HISTORY_WEIGHTS_LEAST = 13  # the rest is 0 in models without it
+# What log1p of the number of orders adds to a coefficient, in the order above; then to the log-odds
+# of own items, and to those of other items; of other items, to the share of the worth.
+ORDERS_OWN, ORDERS_NEW_VOTES, ORDERS_NEW_AGAINST, ORDERS_NEW_VOTES_WORTH = 13, 19, 20, 21
+ORDERS_OWN_BASE, ORDERS_NEW_BASE, ORDERS_WORTH = 18, 22, 23
+HISTORY_WEIGHTS_TOTAL = 24
+SAME_ORDER_DAYS = 1 / 24  # between the last purchases of two items
 _BOUGHT = np.float32(-1e30)  # in place of the sum of a bought item's votes
 _LOG1P_STEPS = 16.0  # per unit; the linear interpolation errs by at most 0.0005
 _LOG1P = np.log1p(np.arange(4097) / _LOG1P_STEPS).astype(np.float32)
@@ -866,6 +872,13 @@ def fold_in(
     size = min(most, len(rows) + len(column_rows) + len(popular))
     best, best_odds = np.empty(size, np.int32), np.empty(size, np.float64)
     used = 0
+    orders = math.log1p(orders_in(ages))
+    per_times = by[OWN_TIMES] + orders * by[ORDERS_OWN + OWN_TIMES]
+    per_age = by[OWN_AGE] + orders * by[ORDERS_OWN + OWN_AGE]
+    per_times_age = by[OWN_TIMES_AGE] + orders * by[ORDERS_OWN + OWN_TIMES_AGE]
+    per_due = by[OWN_DUE] + orders * by[ORDERS_OWN + OWN_DUE]
+    per_own_vote = by[OWN_VOTES] + orders * by[ORDERS_OWN + OWN_VOTES]
+    own_base = orders * by[ORDERS_OWN_BASE]
     for bought in range(len(rows)):
         row = rows[bought]
         column = column_of[row] if row < len(column_of) else UNKNOWN_ROW
@@ -876,28 +889,33 @@ def fold_in(
                 interval = intervals[row]
             age, times_bought = math.log1p(ages[bought] / by[AGE_DAYS]), math.log(times[bought])
             odds = own_worth[row] if row < len(own_worth) else by[OUTSIDE_WORTH]
-            odds += by[OWN_TIMES] * times_bought + by[OWN_AGE] * age
-            odds += by[OWN_TIMES_AGE] * times_bought * age + by[OWN_VOTES] * votes
-            odds += by[OWN_DUE] * math.log1p(ages[bought] / interval)
+            odds += own_base + per_times * times_bought + per_age * age
+            odds += per_times_age * times_bought * age + per_own_vote * votes
+            odds += per_due * math.log1p(ages[bought] / interval)
             used = push_best(best, best_odds, used, row, odds)
         if column >= 0:
             sums[column] = _BOUGHT  # not among the other items
     if shows_new:
         history = math.log1p(purchases)
-        base, per_vote = by[NEW_HISTORY] * history, by[NEW_VOTES] + by[NEW_VOTES_HISTORY] * history
+        base = by[NEW_HISTORY] * history + by[ORDERS_NEW_BASE] * orders
+        per_vote = by[NEW_VOTES] + by[NEW_VOTES_HISTORY] * history
+        per_vote += by[ORDERS_NEW_VOTES] * orders
+        per_vote_worth = by[NEW_VOTES_WORTH] + by[ORDERS_NEW_VOTES_WORTH] * orders
+        against = (by[NEW_AGAINST] + by[ORDERS_NEW_AGAINST] * orders) / by[VOTE_UNIT]
+        of_worth = 1.0 + by[ORDERS_WORTH] * orders
         for column in range(len(column_rows)):
             if sums[column] == 0.0 or sums[column] == _BOUGHT:
                 continue
             row, votes = column_rows[column], log1p(max(sums[column], 0.0) / by[VOTE_UNIT])
-            odds = column_worth[column] + base
-            odds += (per_vote + by[NEW_VOTES_WORTH] * column_worth[column]) * votes
-            odds += by[NEW_AGAINST] * min(sums[column], 0.0) / by[VOTE_UNIT]
+            odds = of_worth * column_worth[column] + base
+            odds += (per_vote + per_vote_worth * column_worth[column]) * votes
+            odds += against * min(sums[column], 0.0)
             used = push_best(best, best_odds, used, row, odds)
         for row in popular[:most]:
             column = column_of[row]
             if sums[column] != 0.0 if column >= 0 else contains(rows, row):
                 continue
-            used = push_best(best, best_odds, used, row, new_worth[row] + base)
+            used = push_best(best, best_odds, used, row, of_worth * new_worth[row] + base)
     ranked, chances = in_order(best[:used], best_odds[:used])
     for column in range(len(sums)):
         sums[column] = _BOUGHT if sums[column] == _BOUGHT else 0.0
@@ -917,6 +935,16 @@ def history_reasons(
         else:
             reasons[place] = of_other if because[place] == UNKNOWN_ROW else of_voted
     return reasons
+
+
+@part
+def orders_in(ages: Array) -> int:
+    """Count the orders of the last purchases: `ages` in days, the latest first."""
+    orders = min(len(ages), 1)
+    for place in range(1, len(ages)):
+        if ages[place] - ages[place - 1] > SAME_ORDER_DAYS:
+            orders += 1
+    return orders
 
 
 @part

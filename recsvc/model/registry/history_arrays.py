@@ -10,11 +10,18 @@ from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.errors import ModelRejected
 from recsvc.model.artifact import format as layout
 from recsvc.model.artifact.format import Array, Arrays
-from recsvc.model.kernels.kernels import HISTORY_WEIGHTS_TOTAL, UNKNOWN_ROW, HistoryArrays
+from recsvc.model.kernels.kernels import (
+    HISTORY_WEIGHTS_LEAST,
+    HISTORY_WEIGHTS_TOTAL,
+    UNKNOWN_ROW,
+    HistoryArrays,
+)
 
 # By the places that `kernels` names.
 DEFAULT_COEFFICIENTS = np.array(
-    [2.3, -2.6, -0.3, -0.1, 0.2, 1.0, 0.0, -0.25, 0.0, 0.0, 28.0, -2.5, 0.5], np.float32
+    [2.3, -2.6, -0.3, -0.1, 0.2, 1.0, 0.0, -0.25, 0.0, 0.0, 28.0, -2.5, 0.5]
+    + [0.0] * (HISTORY_WEIGHTS_TOTAL - HISTORY_WEIGHTS_LEAST),
+    np.float32,
 )
 _TOP_SHARE = 0.3  # of the customers who buy the most popular item within the horizon
 _LEAST_SHARE = 3e-4
@@ -37,9 +44,9 @@ NO_HISTORY_ARRAYS: HistoryArrays = (
 def history_arrays(arrays: Arrays) -> HistoryArrays:
     """Return the arrays of a version as `kernels.fold_in` takes them."""
     if layout.HISTORY_WEIGHTS.name in arrays:
-        if len(arrays[layout.HISTORY_WEIGHTS.name]) < HISTORY_WEIGHTS_TOTAL:
+        if len(arrays[layout.HISTORY_WEIGHTS.name]) < HISTORY_WEIGHTS_LEAST:
             raise ModelRejected(
-                f"{layout.HISTORY_WEIGHTS.name}: fewer than {HISTORY_WEIGHTS_TOTAL} numbers"
+                f"{layout.HISTORY_WEIGHTS.name}: fewer than {HISTORY_WEIGHTS_LEAST} numbers"
             )
         return in_columns(
             *_lists(layout.ITEM_WEIGHTS, arrays),
@@ -92,11 +99,17 @@ def in_columns(
         weights,
         own,
         new,
-        coefficients,
+        _complete(coefficients),
         column_rows.astype(np.int32),
         np.ascontiguousarray(new[column_rows]),
         column_of,
     )
+
+
+def _complete(coefficients: Array) -> Array:
+    """Add zeros for coefficients that a model of an earlier version lacks."""
+    missing = max(HISTORY_WEIGHTS_TOTAL - len(coefficients), 0)
+    return np.concatenate([coefficients, np.zeros(missing, np.float32)])
 
 
 def _lists(spec: layout.RankedListsSpec, arrays: Arrays) -> tuple[Array, Array, Array]:

@@ -5,14 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recsvc.model.kernels.kernels import fold_in
+from recsvc.model.registry.history_arrays import in_columns
 from tests.unit.training.builders import Line, history
 from training.dataset.history import History
 from training.lists.history_scores import (
     FactsOfHistories,
+    _new_columns,
+    _own_columns,
+    _votes,
     fit_coefficients,
     fit_history_scores,
     hidden_customers,
 )
+from training.lists.told_purchases import told_purchases
 
 HORIZON = 10.0
 NOBODY = np.zeros(0, np.int64)
@@ -54,7 +60,7 @@ def test_votes_of_the_history_raise_new_items(shop: History) -> None:
     found = fit_coefficients(shop, HORIZON, facts(), seed=0)
 
     assert found is not None
-    assert found.new[0] + found.new[1] * np.log1p(40) > 0
+    assert found.new[0] + found.new[4] * np.log1p(10) > 0
 
 
 def test_equal_purchases_give_equal_bytes(shop: History) -> None:
@@ -114,3 +120,45 @@ def test_nothing_is_learned_from_hidden_customers(shop: History) -> None:
     assert one.weights.scores.tobytes() == other.weights.scores.tobytes()
     assert one.coefficients.tobytes() == other.coefficients.tobytes()
     assert one.new.tobytes() == other.new.tobytes()
+
+
+def test_the_kernel_adds_up_what_was_learned(shop: History) -> None:
+    """The chances of the kernel are those of the learned columns, for own and other items."""
+    hidden, all_facts = hidden_customers(np.arange(shop.customers_total), 0)[:1], facts()
+    found = fit_coefficients(shop.without(hidden), HORIZON, all_facts, 0, hidden)
+    assert found is not None
+    item_facts = all_facts.of(shop, hidden, HORIZON)
+    scores = found.scores(item_facts)
+    (told,) = told_purchases(shop, hidden, 3)
+    votes = _votes(item_facts, told)
+    columns = in_columns(
+        scores.weights.offsets.astype(np.int64),
+        scores.weights.items.astype(np.int32),
+        scores.weights.scores.astype(np.float32),
+        scores.own,
+        scores.new,
+        scores.coefficients,
+    )
+    items, chances, _ = fold_in.run(
+        told.rows.astype(np.int64),
+        told.times.astype(np.int64),
+        told.ages,
+        columns,
+        item_facts.intervals.astype(np.float32),
+        np.arange(shop.items_total, dtype=np.int32),
+        True,
+        True,
+        200,
+    )
+    others = np.setdiff1d(items, told.rows)
+    raw = _new_columns(item_facts, told, votes, others)
+    worth = raw[:, 3:] @ found.worth + found.worth_base
+    each = np.column_stack([raw[:, 0], raw[:, 1], worth, raw[:, 0] * worth])
+    orders = raw[:, 2:3]
+    new_odds = np.hstack([each, each * orders, orders]) @ found.new + found.new_base
+    own_odds = _own_columns(item_facts, told, votes, HORIZON) @ found.own + found.own_base
+    expected = dict(zip([*told.rows, *others], [*own_odds, *new_odds], strict=True))
+
+    odds = np.log(chances) - np.log1p(-chances)
+    assert len(others) > 5
+    assert odds == pytest.approx([expected[item] for item in items.tolist()], abs=5e-3)
