@@ -104,6 +104,14 @@ def test_a_column_of_a_wrong_type_is_refused_by_name(column: str, tmp_path: Path
         read(tmp_path, table)
 
 
+def test_no_catalogue_is_an_empty_table_of_the_same_columns() -> None:
+    """No item, and no category, is an empty table of the same columns."""
+    none = ItemCatalogue()
+
+    assert none.table.schema == SCHEMA
+    assert (none.categories, none.sensitive) == ({}, frozenset())
+
+
 def test_a_file_without_a_row_is_refused(tmp_path: Path) -> None:
     """A header alone is no catalogue: it would switch off all that needs categories."""
     file = tmp_path / "items.csv"
