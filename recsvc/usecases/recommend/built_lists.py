@@ -34,7 +34,6 @@ from recsvc.usecases.recommend.candidate_sources import (
     history_list,
     rows_of,
     rule_of,
-    select_items,
 )
 from recsvc.usecases.recommend.personal_context import PersonalContext
 from recsvc.usecases.recommend.public_lists import (
@@ -44,6 +43,7 @@ from recsvc.usecases.recommend.public_lists import (
     filtered_out,
     item_list,
 )
+from recsvc.usecases.recommend.selection import select_items
 
 # Plain ints, which the lists hold: the hash of an enum member is computed in Python.
 _OWN_REASONS = {

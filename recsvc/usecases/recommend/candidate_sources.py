@@ -6,7 +6,6 @@ answer.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from itertools import chain
 from typing import assert_never
 
@@ -15,23 +14,14 @@ from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.kernels.kernels import BOUGHT
-from recsvc.model.ranking.category_limit import (
-    CATEGORY_POOL,
-    LEAST_CATEGORIES,
-    first_variants,
-    spread_categories,
-)
-from recsvc.model.ranking.diversity import POOL, diversified
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import votes
 from recsvc.model.ranking.purchase_ranking import ranked_by_history
 from recsvc.model.ranking.recent_interest import RecentInterest, reranked
-from recsvc.model.registry.candidates import Candidates, RankedItems, fill
+from recsvc.model.registry.candidates import Candidates
 from recsvc.usecases.recommend.personal_context import PersonalContext
 
 Lists = Iterable[Candidates]
-
-_VARIANTS_PER_ITEM = 3  # read for each item of an answer that has one variant of each product
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,55 +50,6 @@ def rule_of(slate: CustomerSlate) -> CustomerSlateRule:
             return _BUY_AGAIN
         case _:
             assert_never(slate)
-
-
-class Repetition(Enum):
-    """The repetition that the order of a list avoids."""
-
-    NONE = auto()
-    CATEGORIES = auto()  # the first items are of several categories
-    VARIANTS = auto()  # one variant of each product
-
-
-def select_items(
-    live_items: LiveItems,
-    query: ListQuery,
-    lists: Lists,
-    seen: set[int],
-    avoided: Repetition = Repetition.NONE,
-    *,
-    beside_item: bool = False,
-) -> RankedItems:
-    """Fill the answer from the lists with available items that pass the filters and are not seen.
-
-    The generators of `lists` may add rows to `seen` while they are read.
-    """
-    seen.update(rows_of(live_items, query.exclude))
-    if query.context_item is not None:
-        seen.update(rows_of(live_items, [query.context_item]))
-    of = live_items.filter_beside_item if beside_item else live_items.item_filter
-    item_filter = of(query.filters)
-    if query.diversity:  # never with an offset
-        ranked = fill(query.n * POOL, lists, seen, item_filter)
-        return diversified(ranked, query.n, query.diversity, live_items)
-    end = query.offset + query.n
-    match avoided:
-        case Repetition.CATEGORIES if query.diversity is None and query.context_item is None:
-            pool = fill(max(end, CATEGORY_POOL), lists, seen, item_filter)
-            ranked = _spread(live_items, query, pool)
-        case Repetition.VARIANTS if live_items.columns.has_groups:
-            pool = fill(_VARIANTS_PER_ITEM * end, lists, seen, item_filter)
-            ranked = pool.at(first_variants(live_items.groups(pool.items).tolist()))
-        case _:
-            ranked = fill(end, lists, seen, item_filter)
-    return ranked.between(query.offset, end)
-
-
-def _spread(live_items: LiveItems, query: ListQuery, ranked: RankedItems) -> RankedItems:
-    categories = live_items.categories(ranked.items).tolist()
-    if query.filters.categories and len({*categories}) < LEAST_CATEGORIES:
-        return ranked
-    return ranked.at(spread_categories(categories))
 
 
 def anonymous_lists(
@@ -275,9 +216,13 @@ def rows_of(live_items: LiveItems, items: Iterable[ItemId]) -> list[int]:
 
 
 def _context_neighbours(live_items: LiveItems, query: ListQuery) -> Iterator[Candidates]:
+    """Yield the neighbours of the context item. Sensitive items have none and are none."""
     if query.context_item is not None:
-        rows = rows_of(live_items, [query.context_item])
-        yield votes(live_items.model, ItemSlate.SIMILAR, rows)
+        sensitive = live_items.sensitive
+        rows = [row for row in rows_of(live_items, [query.context_item]) if not sensitive[row]]
+        found = votes(live_items.model, ItemSlate.SIMILAR, rows)
+        is_hidden = sensitive[found.items]
+        yield found.at((~is_hidden).nonzero()[0]) if is_hidden.any() else found
 
 
 def _remaining_items(live_items: LiveItems, query: ListQuery) -> Iterator[Candidates]:

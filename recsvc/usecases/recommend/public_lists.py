@@ -18,14 +18,13 @@ from recsvc.model.ranking.variants import without_variants
 from recsvc.model.registry.candidates import Candidates, RankedItems
 from recsvc.usecases.recommend.candidate_sources import (
     Lists,
-    Repetition,
     anonymous_lists,
     category_lists,
     neighbour_lists,
     popular_lists,
     rows_of,
-    select_items,
 )
+from recsvc.usecases.recommend.selection import Repetition, select_items
 
 
 @dataclass(frozen=True, slots=True)
