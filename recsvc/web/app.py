@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from functools import cache
 
 from flask import Flask, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound as PathNotFound
 from werkzeug.routing import Map
 
+from recsvc.domain.errors import NotFound
 from recsvc.web import openapi
 from recsvc.web.http import metrics
 from recsvc.web.http.bodies import JSON_BODY
@@ -65,7 +66,7 @@ def create_app(services: Services, more_routes: Sequence[Route] = ()) -> Flask:
     app.url_map = paths_of((*all_routes(), *more_routes)) if more_routes else shared_paths()
     bound = {route.name: route.bound(services) for route in (*all_routes(), *more_routes)}
     app.view_functions.update(bound)
-    app.before_request(refuse_leading_slashes)
+    app.before_request(refuse_other_slashes)
     register_problems(app)
     metrics.count_requests(app)
     app.wsgi_app = ResponseHeadersMiddleware(app.wsgi_app, app.cross_origin)  # type: ignore[method-assign]
@@ -93,7 +94,13 @@ def paths_of(routes: Sequence[Route]) -> Map:
     return app.url_map
 
 
-def refuse_leading_slashes() -> None:
-    """Answer only at the exact paths: Werkzeug would match `//livez` as `/livez`."""
-    if request.environ["PATH_INFO"].startswith("//"):
-        raise NotFound
+def refuse_other_slashes() -> None:
+    """Answer only at the exact paths: Werkzeug would match `//livez` as `/livez`.
+
+    No path and no id ends in a slash; such a path would be a 405, or a 400 with a bad id.
+    """
+    path: str = request.environ["PATH_INFO"]
+    if path.startswith("//"):
+        raise PathNotFound
+    if path.endswith("/") and len(path) > 1:
+        raise NotFound("this path does not exist: no path of the API ends in '/'")

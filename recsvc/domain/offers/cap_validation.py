@@ -45,7 +45,9 @@ _TOTAL = whole_number(1, MAX_COUNT)
 
 CAPS = ObjectSchema(
     "CapsBody",
-    "Caps on claims and impressions of an offer. null: no cap.",
+    "Caps of an offer; null: no cap. `per_customer`: claims of one customer, held or redeemed. "
+    "`per_customer_shown`: `offer_shown` events of one customer. `total_shown`: `offer_shown` "
+    "events of all customers. `total_redeemed`: claims of all customers, held or redeemed.",
     {
         "per_customer": _PER_CUSTOMER,
         "per_customer_shown": _PER_CUSTOMER,

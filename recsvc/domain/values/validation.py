@@ -43,7 +43,7 @@ def shown_name(name: str) -> str:
 def unknown_field(name: str, known: Iterable[str]) -> FieldError:
     """Return the error for a member that its object does not have. `known`: its fields."""
     fields = ", ".join(known)
-    detail = f"unknown; the fields are {fields}" if fields else "unknown; there are none"
+    detail = f"unknown; the fields are {fields}" if fields else "unknown; this object has no fields"
     return FieldError(shown_name(name), detail)
 
 

@@ -33,6 +33,7 @@ class PurchaseRows:
     times: Array  # (bought,) int64, number of purchases, at least 1
     last_seconds: Array  # (bought,) int64, last purchase, seconds since 1970 (whole minutes)
     dismissed: Array  # (dismissed,) int64, item rows, in no order
+    dismissed_unknown: frozenset[str] = frozenset()  # dismissed items without a row
 
     def since(self, data_end_seconds: float) -> "PurchaseRows":
         """Return the history without items whose last purchase is not after the end of the data.
@@ -42,7 +43,11 @@ class PurchaseRows:
         """
         is_new = self.last_seconds > data_end_seconds
         return PurchaseRows(
-            self.rows[is_new], self.times[is_new], self.last_seconds[is_new], self.dismissed
+            self.rows[is_new],
+            self.times[is_new],
+            self.last_seconds[is_new],
+            self.dismissed,
+            self.dismissed_unknown,
         )
 
 
@@ -73,6 +78,7 @@ def purchase_rows(
         np.ascontiguousarray(bought[:, TIMES]),
         np.ascontiguousarray(bought[:, SECONDS]),
         rows[rows != UNKNOWN_ROW],
+        frozenset(_texts(text, dismissed[rows == UNKNOWN_ROW])),
     )
 
 
@@ -84,5 +90,8 @@ def sensitive_items(live_items: LiveItems, text: bytes) -> list[str]:
         fill_catalogue_rows(live_items, found, text)
     found = found[found[:, ROW] != UNKNOWN_ROW]
     found = found[live_items.sensitive[found[:, ROW]]]
-    texts = [text[start:stop].decode() for start, stop in found[:, [START, STOP]].tolist()]
-    return list(dict.fromkeys(texts))
+    return list(dict.fromkeys(_texts(text, found)))
+
+
+def _texts(text: bytes, found: Array) -> list[str]:
+    return [text[start:stop].decode() for start, stop in found[:, [START, STOP]].tolist()]

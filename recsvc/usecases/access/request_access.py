@@ -253,8 +253,8 @@ def no_such_key() -> Unauthorized:
 
 def bad_token() -> Unauthorized:
     return Unauthorized(
-        "the X-Customer-Token is not valid: a JWT signed HS256 with this key's signing secret, "
-        "kid, sub, iat and exp at most 15 minutes later",
+        "the X-Customer-Token is not valid; it must be a JWT, signed by HS256 with this key's "
+        "signing secret, with kid, sub, iat, and exp at most 15 minutes after iat",
         code="bad_customer_token",
     )
 

@@ -70,13 +70,37 @@ def customer_list(
 ) -> BuiltList:
     if isinstance(personal, ConsentRefused):
         return fallback_list(live_items, query, personal.fallback, taken)
-    taken = {*taken, *personal.dismissed}
+    built = _list_of_admitted(live_items, personal, slate, query, {*taken, *personal.dismissed})
+    return _judged(live_items, personal, query, taken, built)
+
+
+def _list_of_admitted(
+    live_items: LiveItems,
+    personal: PersonalContext,
+    slate: CustomerSlate,
+    query: ListQuery,
+    taken: Collection[int],
+) -> BuiltList:
     if not live_items.model.has_slate(slate):
         return fallback_list(live_items, query, Fallback.NO_MODEL, taken)
     own = live_items.model.customer_slate(personal.admitted, slate)
     if own is None:
         return _list_of_unknown(live_items, personal, slate, query, taken)
     return _personal_list(live_items, personal, slate, query, taken, own)
+
+
+def _judged(
+    live_items: LiveItems,
+    personal: PersonalContext,
+    query: ListQuery,
+    taken: Collection[int],
+    built: BuiltList,
+) -> BuiltList:
+    """Report the list as personal exactly if the anonymous list has other items or reasons."""
+    if not (built.is_personal or personal.dismissed) or has_own_reason(built.ranked):
+        return built
+    anonymous = anonymous_list(live_items, AnonymousSlate.POPULAR, query, taken)
+    return replace(built, is_personal=differ(built.ranked, anonymous.ranked))
 
 
 def _list_of_unknown(
@@ -104,10 +128,10 @@ def _list_of_unknown(
         taken,
         no_candidates() if own is None else own,
     )
-    if _has_own_reason(built.ranked):
+    if has_own_reason(built.ranked):
         return built
     anonymous = fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
-    return built if _differ(built.ranked, anonymous.ranked) else anonymous
+    return built if differ(built.ranked, anonymous.ranked) else anonymous
 
 
 def _takes_part(personal: PersonalContext) -> bool:
@@ -116,7 +140,7 @@ def _takes_part(personal: PersonalContext) -> bool:
     return interest is not None and len(interest.voted) + len(interest.bought) > 0
 
 
-def _has_own_reason(ranked: RankedItems) -> bool:
+def has_own_reason(ranked: RankedItems) -> bool:
     """Return whether an item has a reason that no anonymous list has.
 
     Such a list differs from the anonymous one, which then need not be built.
@@ -124,7 +148,7 @@ def _has_own_reason(ranked: RankedItems) -> bool:
     return not _OWN_REASONS.isdisjoint(ranked.reasons)
 
 
-def _differ(one: RankedItems, other: RankedItems) -> bool:
+def differ(one: RankedItems, other: RankedItems) -> bool:
     """Return whether the items or their reasons differ; scores alone do not count."""
     return (one.items, one.reasons, one.reason_items) != (
         other.items,
@@ -197,10 +221,14 @@ def basket_list(
     fallback = filtered_out(query, ranked)
     if isinstance(admission, ConsentRefused):
         fallback = admission.fallback
-    elif personal is not None and not is_personal:
+    elif personal is not None and not is_personal and not _is_known(live_items, personal):
         has_slate = live_items.model.has_slate(CustomerSlate.FOR_YOU)
         fallback = Fallback.UNKNOWN_CUSTOMER if has_slate else Fallback.NO_MODEL
     return BuiltList(ItemSlate.BOUGHT_TOGETHER, ranked, fallback, is_personal=is_personal)
+
+
+def _is_known(live_items: LiveItems, personal: PersonalContext) -> bool:
+    return live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU) is not None
 
 
 def _own_basket_items(
@@ -212,19 +240,18 @@ def _own_basket_items(
 ) -> RankedItems | None:
     """Return the items for an admitted customer; None if they equal the anonymous ones."""
     own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
-    is_known = own is not None
     if own is None:
         own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
         personal = personal if own is None else personal.without_recent_purchases()
     if own is None:
-        if not _takes_part(personal):
+        if not (personal.dismissed or _takes_part(personal)):
             return None
         own = no_candidates()
     theirs = _basket_items(live_items, query, basket, personal, own, excluded)
-    if is_known or _has_own_reason(theirs):
+    if has_own_reason(theirs):
         return theirs
-    anonymous = _basket_items(live_items, query, basket, None, no_candidates(), excluded)
-    return theirs if _differ(theirs, anonymous) else None
+    anonymous = _basket_items(live_items, query, basket, None, no_candidates(), basket)
+    return theirs if differ(theirs, anonymous) else None
 
 
 def _basket_items(

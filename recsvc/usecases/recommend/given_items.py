@@ -19,6 +19,7 @@ from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import no_candidates
 from recsvc.model.ranking.recent_interest import reranked
 from recsvc.model.registry.candidates import Candidates
+from recsvc.usecases.recommend.built_lists import differ, has_own_reason
 from recsvc.usecases.recommend.candidate_sources import history_list
 from recsvc.usecases.recommend.personal_context import PersonalContext
 from recsvc.usecases.recommend.public_lists import BuiltList
@@ -48,13 +49,14 @@ def ordered_items(
     live_items: LiveItems, personal: PersonalContext | ConsentRefused | None, given: GivenItems
 ) -> OrderedItems:
     own, on_cooldown = _own_list(live_items, personal)
-    items = list(dict.fromkeys(given.items))
-    if isinstance(personal, PersonalContext) and personal.dismissed:
-        dismissed = set(live_items.ids(sorted(personal.dismissed)))
-        items = [item for item in items if item not in dismissed]
+    given_items = list(dict.fromkeys(given.items))
+    items = _without_dismissed(live_items, personal, given_items)
     order = given_order(live_items, items, own, on_cooldown, given.filters, given.n)
-    ranked = order.known
-    if order.uses_own:
+    ranked, is_personal = order.known, has_own_reason(order.known)
+    if not is_personal and (order.uses_own or len(items) < len(given_items)):
+        other = given_order(live_items, given_items, no_candidates(), (), given.filters, given.n)
+        is_personal = differ(ranked, other.known) or order.unknown != other.unknown
+    if is_personal:
         built = BuiltList(CustomerSlate.FOR_YOU, ranked, None, is_personal=True)
         return OrderedItems(built, order.known_ids, order.unknown)
     fallback = None if personal is None else Fallback.UNKNOWN_CUSTOMER
@@ -62,6 +64,16 @@ def ordered_items(
         fallback = personal.fallback
     built = BuiltList(AnonymousSlate.POPULAR, ranked, fallback)
     return OrderedItems(built, order.known_ids, order.unknown)
+
+
+def _without_dismissed(
+    live_items: LiveItems, personal: PersonalContext | ConsentRefused | None, items: list[ItemId]
+) -> list[ItemId]:
+    """Leave out what the customer dismissed, also items that only the caller knows."""
+    if not isinstance(personal, PersonalContext):
+        return items
+    dismissed = {*live_items.ids(sorted(personal.dismissed)), *personal.history.dismissed_unknown}
+    return [item for item in items if item not in dismissed] if dismissed else items
 
 
 def _own_list(

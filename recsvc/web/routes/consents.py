@@ -43,7 +43,7 @@ _SEGMENT_SCHEMA = {
 _CONTEXT_SCHEMA = {
     "type": "object",
     "description": "Segment's unchanged context. Only `consent` is read, and nothing is stored; "
-    "if `segment` is sent as well, deny wins",
+    "if `segment` is sent as well, a denial in either wins",
     "required": ["consent"],
     "properties": {"consent": _SEGMENT_SCHEMA},
 }
@@ -68,7 +68,7 @@ class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
     """A live statement of a customer: by purpose, as signals of a consent banner, or both.
 
     Only the purposes that it names, or that the table of a signal names, change. Where two sources
-    disagree, deny wins.
+    disagree, the denial wins.
     """
 
     purposes: (

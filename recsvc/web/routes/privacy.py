@@ -157,7 +157,7 @@ ROUTES = (
         MergeView,
         body=MergeBody,
         also=(409,),
-        remark="Per purpose the stricter consent wins; no statement is stricter than a grant. "
+        remark="A purpose stays granted only if both customers granted it. "
         "Flags add up. Profile, recent events and purchases are merged if both customers permit "
         "personalization, offer events if both permit offers as well. Claims are always merged, "
         "since caps count per person. The customer in the path is left as erased. Repeat a failed "

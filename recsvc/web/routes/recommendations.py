@@ -34,7 +34,12 @@ class ListRequest(Generic[S]):
 
 
 class Recommendation(msgspec.Struct, frozen=True):
-    """A list of items. `fallback`: the reason why it is anonymous, for secret keys only."""
+    """A list of items. `fallback`: the reason why it is anonymous, for secret keys only.
+
+    `personalized` is false exactly if items and reasons equal those of the anonymous answer.
+    `no_consent`: no valid grant of `personalization`, the flag `minor` or `restricted`, or
+    `Sec-GPC: 1`.
+    """
 
     recommendation_id: str
     model_version: str | None

@@ -162,7 +162,12 @@ def test_leading_zeros_and_empty_parts_are_accepted(grocery_service: Service, qu
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/recommendations", "/livez/", "//livez", "/v1/customer", "/\xff"]
+    "path",
+    [
+        *("/", "/v1", "/v2/recommendations", "/livez/", "//livez", "/v1/customer", "/\xff"),
+        *("/v1/consents/", "/v1/events/", "/v1/items/", "/v1/items/milk/", "/v1/offers/"),
+        *("/v1/recommendations/", "/v1/customers/anna/", "/v1/customers/anna/consents/"),
+    ],
 )
 def test_other_paths_are_not_found(grocery_service: Service, path: str) -> None:
     """An unknown path is a 404 problem document."""
