@@ -99,9 +99,8 @@ def test_the_name_of_an_unknown_field_can_be_seen(
     """A name that is empty, or begins or ends with a space, is in quotes on every route."""
     errors = errors_with(service, route, name)
 
-    assert errors[shown].startswith(
-        ("unknown; the fields are ", "unknown; this object has no fields")
-    )
+    beginnings = ("unknown; the fields are ", "unknown; this object has no fields")
+    assert errors[shown].startswith(beginnings)
 
 
 @pytest.mark.parametrize(
