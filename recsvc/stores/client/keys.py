@@ -83,7 +83,7 @@ def impressions(shop: ShopName, key: CustomerKey) -> str:
 def purchases(shop: ShopName, key: CustomerKey) -> str:
     """String: a customer's purchase history. Lives for KEPT_SECONDS after its last change.
 
-    With a dismissal it lives until that is cancelled. A list of an older release is replaced.
+    A list of an older release is replaced.
     """
     return f"{{{shop}}}:purchases:{key.hex()}"
 

@@ -240,13 +240,11 @@ class _MergeDraft:
         both = merged_history(
             _history(mine, now_seconds), _history(other, now_seconds), now_seconds
         )
-        is_kept = any(not each.is_cancelled for each in both.dismissals)
-        field = "" if is_kept else EXPIRING_TEXT
         if isinstance(mine, bytes):
-            self.edits.append(Edit(name, field, mine, encode_history(both)))
+            self.edits.append(Edit(name, EXPIRING_TEXT, mine, encode_history(both)))
         else:
             self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine), b""))
-            self.edits.append(Edit(name, field, None, encode_history(both)))
+            self.edits.append(Edit(name, EXPIRING_TEXT, None, encode_history(both)))
 
 
 def _readable(reply: Any) -> Any:

@@ -209,8 +209,12 @@ local function history_of(customer)
 end
 
 local function change_read_history(customer, item, change, at_ms)
-  local history = history_of(customer) -- items leave it also where the event itself is too old
-  if not is_old(at_ms) then apply_change(history, item, change, at_ms) end
+  if not is_old(at_ms) then
+    apply_change(history_of(customer), item, change, at_ms)
+  else
+    local _, _, _, removed = customer_at(customer)
+    if removed ~= '' then history_of(customer) end -- these items leave it all the same
+  end
 end
 
 local function change_history(customer, item, change, at_ms)

@@ -231,8 +231,6 @@ local function write_history(key, history)
   local is_readable, text = pcall(text_of, history)
   if not is_readable or text == '' then
     redis.call('DEL', key)
-  elseif find('\n' .. history.dismissals, '\n!', 1, true) then -- lives until it is cancelled
-    redis.call('SET', key, text)
   else
     redis.call('SET', key, text, 'EX', CONSTANTS.KEPT_SECONDS)
   end

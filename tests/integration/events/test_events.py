@@ -222,18 +222,32 @@ def test_an_entry_leaves_180_days_after_its_last_purchase(
     assert [item.item_id for item in items] == ["milk", "tea"]
 
 
-def test_a_dismissal_lives_until_it_is_cancelled(
+@pytest.mark.parametrize("change", HistoryChange)
+def test_a_history_expires_after_each_change(
+    store: EventStore,
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+    change: HistoryChange,
+) -> None:
+    """No purchase outlives its 180 days, also not beside a dismissal."""
+    grant(connections, shop, customer)
+    store.add(shop, [bought(customer, view(1))])
+    event = replace(view(2), order_id="order-1")
+    store.add(shop, [IncomingEvent(event, customer, change=change)])
+
+    assert 0 < connections.writes.ttl(redis_keys.purchases(shop, customer)) <= 180 * DAY
+
+
+def test_a_damaged_history_stays_incomplete_after_an_event_that_is_too_old(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """With a dismissal the history does not expire; after its cancellation it does."""
+    """Any purchase may be missing from it, so it must not become an empty one."""
     grant(connections, shop, customer)
-    name, ages = redis_keys.purchases(shop, customer), []
-    for number, change in enumerate([HistoryChange.DISMISSAL, HistoryChange.CANCELLATION]):
-        store.add(shop, [IncomingEvent(view(number), customer, change=change)])
-        ages.append(connections.writes.ttl(name))
+    connections.writes.set(redis_keys.purchases(shop, customer), b"garbage")
+    store.add(shop, [bought(customer, view(1, now(connections) - 200 * DAY))])
 
-    assert ages[0] == -1
-    assert 0 < ages[1] <= 180 * DAY
+    assert history(connections, shop, customer).lost_minute > 0
 
 
 def test_an_order_id_is_stored_as_a_digest(
