@@ -1,6 +1,6 @@
 """Refunds of an event log cancel purchases as returns do, also purchases of other files."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from tests.unit.training.builders import read
 from training.sources import ingest_report as report
 
-Row = tuple[str, int, str | None, str | None, float | None]
+Row = tuple[str, float, str | None, str | None, float | None]
 SCHEMA = {
     "message_id": pl.String,
     "type": pl.String,
@@ -24,14 +24,14 @@ BOUGHT: list[Row] = [
     ("purchase", 1, "A", "milk", 2.0),
     ("purchase", 1, "A", "tea", None),
     ("purchase", 3, "B", "milk", 1.0),
-    ("purchase", 4, "B", "oats", 1.0),
+    ("purchase", 3.5, "B", "oats", 1.0),
 ]
 
 
 def write_log(path: Path, rows: list[Row], customer: str = "c", kind: str = "parquet") -> None:
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
     for number, (type_, day, order, item, quantity) in enumerate(rows):
-        at = datetime(2026, 1, day, tzinfo=UTC)
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
         values = (f"{path}-{number}", type_, customer, at, order, item, quantity)
         for name, value in zip(SCHEMA, values, strict=True):
             columns[name].append(value)
@@ -88,3 +88,70 @@ def test_a_refund_concerns_its_customer_alone(tmp_path: Path) -> None:
     write_log(tmp_path / "events-2", [("refund", 5, "A", None, None)], customer="other")
 
     assert read(tmp_path).report.rows_used == 4
+
+
+def kept_lines(tmp_path: Path, bought: list[Row], refunds: list[Row]) -> list[tuple[str, int]]:
+    """Return item and day of the purchases that were never returned."""
+    write_log(tmp_path / "events-1", bought)
+    write_log(tmp_path / "events-2", refunds)
+    still = read(tmp_path).lines
+    if "returned" in still.columns:
+        still = still.filter(pl.col("returned").is_null())
+    return sorted((item, at.day) for item, at in still.select("item_id", "at").iter_rows())
+
+
+def test_a_refund_concerns_the_latest_order_of_a_recurring_id(tmp_path: Path) -> None:
+    """Tills restart their numbers: the order of an earlier day is another one."""
+    bought: list[Row] = [
+        ("purchase", 1, "1", "milk", 1.0),
+        ("purchase", 10, "1", "tea", 1.0),
+        ("purchase", 25, "1", "oats", 1.0),
+    ]
+
+    assert kept_lines(tmp_path, bought, [("refund", 26, "1", None, None)]) == [
+        ("milk", 1),
+        ("tea", 10),
+    ]
+
+
+def test_a_refund_between_two_orders_of_an_id_concerns_the_first(tmp_path: Path) -> None:
+    """The second order did not exist yet."""
+    bought: list[Row] = [("purchase", 1, "1", "milk", 1.0), ("purchase", 25, "1", "oats", 1.0)]
+
+    assert kept_lines(tmp_path, bought, [("refund", 3, "1", None, None)]) == [("oats", 25)]
+
+
+@pytest.mark.parametrize(
+    ("refunds", "kept"),
+    [
+        ([("refund", 1.2, "1", None, None)], ["milk", "tea"]),
+        ([("refund", 1.2, "1", None, None), ("refund", 1.8, "1", None, None)], []),
+        ([("refund", 1.8, "1", "milk", None), ("refund", 1.2, "1", None, None)], ["tea"]),
+        ([("refund", 1.2, "1", "milk", 1.0), ("refund", 1.8, "1", None, None)], []),
+        ([("refund", 1.2, "1", "milk", None), ("refund", 1.8, "1", "tea", None)], ["milk"]),
+        (
+            [("refund", 1.6, "1", "milk", 2.0), ("refund", 1.8, "1", "milk", None)],
+            ["tea", "tea"],
+        ),
+    ],
+)
+def test_a_second_refund_returns_lines_of_after_the_first(
+    tmp_path: Path, refunds: list[Row], kept: list[str]
+) -> None:
+    """It returns the units that had not come back yet, also of parts of the order sent later."""
+    bought: list[Row] = [
+        ("purchase", day, "1", item, 1.0) for day in (1, 1.5) for item in ("milk", "tea")
+    ]
+
+    assert [item for item, _ in kept_lines(tmp_path, bought, refunds)] == kept
+
+
+def test_units_of_an_older_order_do_not_count_as_returned_of_the_latest(tmp_path: Path) -> None:
+    """One of two came back from the first order; the refund of the second takes both of its."""
+    bought: list[Row] = [("purchase", 1, "1", "milk", 2.0), ("purchase", 25, "1", "milk", 2.0)]
+    refunds: list[Row] = [("refund", 2, "1", "milk", 1.0), ("refund", 26, "1", None, None)]
+    rest: Row = ("refund", 27, "1", None, None)
+
+    assert kept_lines(tmp_path, bought, refunds) == [("milk", 1), ("milk", 25)]
+    write_log(tmp_path / "events-3", [rest, ("refund", 28, None, "milk", 1.0)])
+    assert kept_lines(tmp_path, bought, refunds) == []
