@@ -21,8 +21,8 @@ class Source(IntEnum):
     """The origin of a listed item, the strongest first."""
 
     BEHAVIOUR = 0
-    CATEGORY = 1
-    CONTENT = 2
+    CONTENT = 1
+    CATEGORY = 2
     GLOBAL = 3  # never stored: fills a short list
 
 

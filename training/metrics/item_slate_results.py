@@ -63,8 +63,8 @@ class ListCandidate:
 class SourceShare:
     """Shares of the items and of the sales whose list of ten comes from one source.
 
-    `source` is the weakest source among the first ten of a list: "behaviour", then "category" or
-    "content", then "global", which fills a list that has fewer than ten items of its own.
+    `source` is the weakest source among the first ten of a list: "behaviour", then "content",
+    then "category", then "global", which fills a list that has fewer than ten items of its own.
     """
 
     source: str

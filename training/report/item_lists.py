@@ -20,9 +20,12 @@ _CASES = {
 }
 _SOURCES = {
     "behaviour": "from purchases",
-    "category": "with items of complementary categories",
     "content": "with items of like content",
     "global": "filled up with best sellers",
+}
+_CATEGORY_ITEMS = {
+    "similar": "with items of the own category",
+    "bought_together": "with items of complementary categories",
 }
 
 
@@ -65,7 +68,7 @@ def section(slate: str, found: ItemSlateResults) -> ItemSlateSection:
         cases=_cases_sentence(slate, found),
         columns=(*COLUMNS, *(f"MRR, {window}" for window in found.chosen_on)),
         lines=tuple(_line(each, found) for each in found.candidates),
-        coverage=coverage_sentence(found),
+        coverage=_coverage_sentence(slate, found),
     )
 
 
@@ -94,11 +97,12 @@ def verdict_sentence(found: ItemSlateResults) -> str:
     )
 
 
-def coverage_sentence(found: ItemSlateResults) -> str:
+def _coverage_sentence(slate: str, found: ItemSlateResults) -> str:
     shares = found.shares
+    words = {**_SOURCES, "category": _CATEGORY_ITEMS.get(slate, "with items of categories")}
     parts = [
         f"{percent(each.items, 1)} of items ({percent(each.sales, 1)} by sales) "
-        f"{_SOURCES.get(each.source, each.source)}"
+        f"{words.get(each.source, each.source)}"
         for each in shares.coverage
     ]
     sentences = [f"Lists of ten: {'; '.join(parts)}."] if parts else []

@@ -75,3 +75,12 @@ def test_page_and_terminal_have_one_verdict_and_every_candidate() -> None:
         assert text in page
         assert text in terminal
     assert "25.0\u00a0% of items (75.0\u00a0% by sales) from purchases" in page
+
+
+def test_items_of_a_category_are_named_by_slate() -> None:
+    """In `similar` they are of the own category, elsewhere of complementary ones."""
+    results = replace(found(), shares=ListShares((SourceShare("category", 1.0, 1.0),)))
+
+    assert "with items of the own category" in section("similar", results).coverage
+    together = section("bought_together", results).coverage
+    assert "with items of complementary categories" in together
