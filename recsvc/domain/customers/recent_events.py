@@ -70,15 +70,27 @@ def decode(entries: Iterable[bytes]) -> list[RecentEvent]:
     """Decode the entries in order; skip those that cannot be decoded."""
     events: list[RecentEvent] = []
     for entry in entries:
-        head, _, item_id = entry.partition(b" ")
-        kind, digits = _KINDS.get(head[:1]), head[1:]
-        if kind is None or not item_id or not digits.isdigit() or len(digits) > _MAX_DIGITS:
-            continue
-        try:
-            events.append((kind, int(digits), ItemId(item_id.decode())))
-        except UnicodeDecodeError:
-            continue
+        kind, read = _KINDS.get(entry[:1]), _read(entry[1:])
+        if kind is not None and read is not None:
+            events.append((kind, *read))
     return events
+
+
+def decode_impressions(entries: Iterable[bytes]) -> list[tuple[int, ItemId]]:
+    """Decode seconds and item of the entries in order; skip those that cannot be decoded."""
+    found = (_read(entry[1:]) for entry in entries if entry[:1] == IMPRESSION.encode())
+    return [read for read in found if read is not None]
+
+
+def _read(entry: bytes) -> tuple[int, ItemId] | None:
+    """Decode an entry without its letter."""
+    digits, _, item_id = entry.partition(b" ")
+    if not item_id or not digits.isdigit() or len(digits) > _MAX_DIGITS:
+        return None
+    try:
+        return int(digits), ItemId(item_id.decode())
+    except UnicodeDecodeError:
+        return None
 
 
 def weight(kind: RecentKind, age_seconds: float) -> float:

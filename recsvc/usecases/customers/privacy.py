@@ -17,12 +17,12 @@ from recsvc.domain.customers.purchase_history import (
     OrderPart,
     Refund,
 )
-from recsvc.domain.customers.recent_events import IMPRESSION, RecentEvent, decode
+from recsvc.domain.customers.recent_events import RecentEvent, decode, decode_impressions
 from recsvc.domain.errors import BadRequest, FieldError, StoreUnavailable
 from recsvc.domain.offers.claims import Claim
 from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.customer_keys import CustomerKey
-from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client.aof_rewrite import AofRewrite
 from recsvc.stores.consents.history import HistoryStore
@@ -175,7 +175,9 @@ class PrivacyService:
             stores.history.all_rows_of(shop, customer),
             {
                 "events": self._events(shop, customer, recent),
-                "impressions": map(_impression, stores.recent.impressions_of(shop, customer)),
+                "impressions": map(
+                    _impression, decode_impressions(stores.recent.impressions_of(shop, customer))
+                ),
                 "purchases": map(_bought_item, bought.items),
                 "orders": map(_order, bought.parts),
                 "refunds": map(_refund, bought.refunds),
@@ -208,10 +210,9 @@ class PrivacyService:
             return Rewrite(RewriteState.REFUSED, fault.detail)
 
 
-def _impression(entry: bytes) -> dict[str, Any]:
-    head, _, item_id = entry.partition(b" ")
-    seconds = int(head.removeprefix(IMPRESSION.encode()))
-    return {"item_id": item_id.decode(), "at": rfc3339(seconds * _MICROSECONDS)}
+def _impression(impression: tuple[int, ItemId]) -> dict[str, Any]:
+    seconds, item_id = impression
+    return {"item_id": item_id, "at": rfc3339(seconds * _MICROSECONDS)}
 
 
 def _bought_item(item: BoughtItem) -> dict[str, Any]:
