@@ -603,7 +603,7 @@ def passes(
         return False
     if bits & HAS_BRANDS and not contains(wanted_brands, brands[at]):
         return False
-    if bits & HAS_CURRENCY and currencies[at] != currency:
+    if bits & HAS_CURRENCY and (currencies[at] != currency or math.isnan(prices[at])):
         return False
     if bits & HAS_MIN_PRICE and not prices[at] >= lowest:  # False for an unknown price (NaN)
         return False

@@ -80,7 +80,7 @@ def list_parameters() -> tuple[Parameter, ...]:
         Parameter(
             name="currency",
             meaning="Only items with a price in this currency. A price filter needs it if the "
-            "catalogue has prices in several",
+            "catalogue names several for its prices; with one, prices without a currency count too",
             rule=CURRENCY_RULE,
             read=_read_currency,
             default=None,

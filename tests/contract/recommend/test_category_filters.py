@@ -71,6 +71,9 @@ def test_a_price_in_several_currencies_needs_one(
     apparel.send("PATCH", "/v1/items/item-01", {"currency": "EUR"})
     again = apparel.get(path) if body is None else apparel.send("POST", path, body)
     assert again.status_code == 200
+    # A price without a currency counts where the others name one; beside `currency` it does not.
+    assert "item-03" in item_ids(apparel.get(f"{POPULAR}?min_price=1"))
+    assert "item-03" not in item_ids(apparel.get(f"{POPULAR}?min_price=1&currency=EUR"))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ def passes(item: CatalogueItem, filters: Filters) -> bool:
     own = [path for path in (item.category, *item.categories) if path is not None]
     within = any(covers(name, path) for name in filters.categories for path in own)
     in_category = not filters.categories or within
-    in_currency = filters.currency is None or item.currency == filters.currency
+    is_priced = item.price is not None and item.currency == filters.currency
+    in_currency = filters.currency is None or is_priced
     in_price = filters.max_price is None or item.price is not None
     return in_category and in_currency and in_price
 
