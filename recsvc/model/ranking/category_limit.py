@@ -31,6 +31,12 @@ def spread_categories(categories: Sequence[int]) -> list[int]:
     return chosen + [place for place in range(len(categories)) if place not in taken]
 
 
+def starts_spread(categories: Sequence[int]) -> bool:
+    """Return whether the start of a list is as `spread_categories` would order it."""
+    used = Counter(category for category in categories[:FIRST] if category >= 0)
+    return max(used.values(), default=0) <= MOST_OF_CATEGORY
+
+
 def first_variants(groups: Sequence[int]) -> list[int]:
     """Return the places without a later variant of a product that is in the list already.
 

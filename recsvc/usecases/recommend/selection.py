@@ -6,9 +6,11 @@ from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.model.kernels.kernels import ItemFilter
 from recsvc.model.ranking.category_limit import (
     CATEGORY_POOL,
+    FIRST,
     LEAST_CATEGORIES,
     first_variants,
     spread_categories,
+    starts_spread,
 )
 from recsvc.model.ranking.diversity import POOL, diversified
 from recsvc.model.ranking.live_items import LiveItems
@@ -61,6 +63,8 @@ def select_items(
 
 def _spread(live_items: LiveItems, query: ListQuery, ranked: RankedItems) -> RankedItems:
     """Spread the categories of the first items, which are the same for every page of a list."""
+    if starts_spread(live_items.categories(ranked.items[:FIRST]).tolist()):
+        return ranked
     categories = live_items.categories(ranked.items[:CATEGORY_POOL]).tolist()
     if query.filters.categories and len({*categories}) < LEAST_CATEGORIES:
         return ranked

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.model.ranking.category_limit import FIRST, first_variants, spread_categories
+from recsvc.model.ranking.category_limit import (
+    FIRST,
+    first_variants,
+    spread_categories,
+    starts_spread,
+)
 
 codes = st.lists(st.integers(-1, 4), max_size=30)
 
@@ -36,6 +41,15 @@ def test_the_first_five_have_two_of_a_category_if_the_list_has_others(codes: lis
 
     assert sorted(places) == list(range(len(codes)))
     assert max(first.values(), default=0) <= 2 or room < FIRST
+
+
+@given(codes)
+def test_a_start_within_the_limit_stays_as_it_is(codes: list[int]) -> None:
+    """Such a list needs no other order."""
+    if starts_spread(codes):
+        assert spread_categories(codes) == list(range(len(codes)))
+    else:
+        assert max(Counter(code for code in codes[:FIRST] if code >= 0).values()) > 2
 
 
 @given(codes)
