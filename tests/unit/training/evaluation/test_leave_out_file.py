@@ -17,7 +17,7 @@ def test_a_file_has_one_id_a_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "text"), [(None, "No such file"), (b"\n", "is empty"), (b"\xff\xfe", "decode")]
+    ("content", "text"), [(None, "No such file"), (b"\n", "is empty"), (b"\xff\xfe", "not UTF-8")]
 )
 def test_an_unusable_file_is_refused(tmp_path: Path, content: bytes | None, text: str) -> None:
     """The error names the file and the right form."""
