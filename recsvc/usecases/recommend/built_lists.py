@@ -96,11 +96,18 @@ def _judged(
     taken: Collection[int],
     built: BuiltList,
 ) -> BuiltList:
-    """Report the list as personal exactly if the anonymous list has other items or reasons."""
+    """Report the list as personal exactly if the anonymous list has other items or reasons.
+
+    A list that equals it is the anonymous one, for a customer whom the model does not know.
+    """
     if not (built.is_personal or personal.dismissed) or has_own_reason(built.ranked):
         return built
     anonymous = anonymous_list(live_items, AnonymousSlate.POPULAR, query, taken)
-    return replace(built, is_personal=differ(built.ranked, anonymous.ranked))
+    if differ(built.ranked, anonymous.ranked):
+        return replace(built, is_personal=True)
+    if built.is_personal and not _is_known(live_items, personal):
+        return replace(anonymous, fallback=Fallback.UNKNOWN_CUSTOMER)
+    return replace(built, is_personal=False)
 
 
 def _list_of_unknown(
@@ -110,17 +117,14 @@ def _list_of_unknown(
     query: ListQuery,
     taken: Collection[int],
 ) -> BuiltList:
-    """Build the list of a customer whom the model does not know, from history and events.
-
-    A list with the items and reasons of the anonymous one is reported as that.
-    """
+    """Build the list of a customer whom the model does not know, from history and events."""
     own = history_list(live_items, personal, slate)
     is_empty = not rule_of(slate).adds_items and not _bought_before(
         no_candidates() if own is None else own, personal
     )
     if is_empty or (own is None and not _takes_part(personal)):
         return fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
-    built = _personal_list(
+    return _personal_list(
         live_items,
         personal if own is None else personal.without_recent_purchases(),
         slate,
@@ -128,10 +132,6 @@ def _list_of_unknown(
         taken,
         no_candidates() if own is None else own,
     )
-    if has_own_reason(built.ranked):
-        return built
-    anonymous = fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
-    return built if differ(built.ranked, anonymous.ranked) else anonymous
 
 
 def _takes_part(personal: PersonalContext) -> bool:
