@@ -67,7 +67,7 @@ class DiscardingConnections:
     def __init__(self, connections: RawConnections) -> None:
         self._connections = connections
 
-    def ask(self, request: bytes, replies: int) -> list[object]:
+    def exchange(self, request: bytes, replies: int) -> list[object]:
         self._connections.exchange(request, replies)
         return [None]
 
