@@ -901,21 +901,34 @@ def fold_in(
         per_vote = by[NEW_VOTES] + by[NEW_VOTES_HISTORY] * history
         per_vote += by[ORDERS_NEW_VOTES] * orders
         per_vote_worth = by[NEW_VOTES_WORTH] + by[ORDERS_NEW_VOTES_WORTH] * orders
-        against = (by[NEW_AGAINST] + by[ORDERS_NEW_AGAINST] * orders) / by[VOTE_UNIT]
+        against = by[NEW_AGAINST] + by[ORDERS_NEW_AGAINST] * orders
         of_worth = 1.0 + by[ORDERS_WORTH] * orders
+        per_sum = 1.0 / by[VOTE_UNIT]
         for column in range(len(column_rows)):
-            if sums[column] == 0.0 or sums[column] == _BOUGHT:
+            votes = sums[column] * per_sum
+            if votes == 0.0 or sums[column] == _BOUGHT:
                 continue
-            row, votes = column_rows[column], log1p(max(sums[column], 0.0) / by[VOTE_UNIT])
-            odds = of_worth * column_worth[column] + base
-            odds += (per_vote + per_vote_worth * column_worth[column]) * votes
-            odds += against * min(sums[column], 0.0)
-            used = push_best(best, best_odds, used, row, odds)
+            worth = column_worth[column]
+            odds = of_worth * worth + base
+            if votes < 0.0:
+                odds += against * votes
+            else:
+                per = per_vote + per_vote_worth * worth
+                # log1p(votes) is at most votes, so most items need no logarithm.
+                if used == size and per > 0.0 and odds + per * votes < best_odds[0]:
+                    continue
+                odds += per * log1p(votes)
+            if used == size and odds < best_odds[0]:  # as `push_best` compares, without a call
+                continue
+            used = push_best(best, best_odds, used, column_rows[column], odds)
         for row in popular[:most]:
             column = column_of[row]
             if sums[column] != 0.0 if column >= 0 else contains(rows, row):
                 continue
-            used = push_best(best, best_odds, used, row, of_worth * new_worth[row] + base)
+            odds = of_worth * new_worth[row] + base
+            if used == size and odds < best_odds[0]:
+                continue
+            used = push_best(best, best_odds, used, row, odds)
     ranked, chances = in_order(best[:used], best_odds[:used])
     for column in range(len(sums)):
         sums[column] = _BOUGHT if sums[column] == _BOUGHT else 0.0
