@@ -26,6 +26,7 @@ VOTED, REASON, VOTER = range(3)  # columns of voted items
 BOUGHT, ON_COOLDOWN = range(2)  # columns of purchases
 UNKNOWN_ROW = -1
 ROWS_PER_HEAD = 64
+FIRST_HASH, HASH_FACTOR, HASH_MASK = 2_166_136_261, 16_777_619, 0xFFFF_FFFF  # FNV-1a of 32 bits
 MAX_DIGITS = 12
 
 # Bits of a filter.
@@ -65,6 +66,9 @@ _LOG1P_STEPS = 16.0  # per unit; the linear interpolation errs by at most 0.0005
 _LOG1P = np.log1p(np.arange(4097) / _LOG1P_STEPS).astype(np.float32)
 USUAL_INTERVAL_DAYS = 60.0  # of an item that no customer has bought again
 
+# Ids (rows, width) of letters, padded with NUL; for each hash bucket the start of its rows in the
+# last array, and the end of the last bucket; rows by bucket.
+IdIndex = tuple[Array, Array, Array]
 # Offsets, columns and weights of all items; own worth, new worth, coefficients; by column item row
 # and new worth; by item row column (UNKNOWN_ROW: none). A column is an item that has a weight.
 HistoryArrays = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array]
@@ -74,6 +78,7 @@ NeighbourArrays = tuple[Array, Array, Array]  # offsets, items and scores of all
 # price, currency (code), and the HAS_ bits in use.
 ItemFilter = tuple[Array, Array, Array, Array, Array, Array, Array, Array, float, float, int, int]
 
+_INDEX = "Tuple((uint8[:,::1], int32[::1], int32[::1]))"
 _HISTORY = (
     "Tuple((int64[::1], int32[::1], float32[::1], float32[::1], float32[::1], float32[::1], "
     "int32[::1], float32[::1], int32[::1]))"
@@ -120,35 +125,49 @@ def last_at_or_below(ids: Array, low: int, high: int, text: bytes, start: int, s
     return low - 1
 
 
-@part
-def row_of(ids: Array, heads: Array, text: bytes, start: int, stop: int) -> int:
-    """Return the row of an id; UNKNOWN_ROW if it is not there.
+@compiled("int64(uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'))", plain_calls=PLAIN_CALLS)
+def find_sorted(ids: Array, heads: Array, text: bytes) -> int:
+    """Return the row of an id by binary search; UNKNOWN_ROW if it is not there.
 
     Ids are sorted bytewise and padded with NUL; `heads` is every ROWS_PER_HEADth of them.
     """
     # Two searches: the heads stay in the processor's cache, the ids of a large model do not. A
     # single search over the ids would read one cold cache line per step.
-    head = last_at_or_below(heads, 0, len(heads), text, start, stop)
+    head = last_at_or_below(heads, 0, len(heads), text, 0, len(text))
     if head < 0:
         return UNKNOWN_ROW
     low, high = head * ROWS_PER_HEAD, min((head + 1) * ROWS_PER_HEAD, len(ids))
-    row = last_at_or_below(ids, low, high, text, start, stop)
-    return row if is_equal(ids, row, text, start, stop) else UNKNOWN_ROW
+    row = last_at_or_below(ids, low, high, text, 0, len(text))
+    return row if is_equal(ids, row, text, 0, len(text)) else UNKNOWN_ROW
 
 
-@compiled("int64(uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'))", plain_calls=PLAIN_CALLS)
-def find(ids: Array, heads: Array, text: bytes) -> int:
+@part
+def row_of(index: IdIndex, text: bytes, start: int, stop: int) -> int:
+    """Return the row of the id `text[start:stop]`; UNKNOWN_ROW if it is not there."""
+    ids, starts, rows = index
+    number = FIRST_HASH
+    for place in range(start, stop):
+        number = ((number ^ int(text[place])) * HASH_FACTOR) & HASH_MASK
+    bucket = number & (len(starts) - 2)
+    for entry in range(starts[bucket], starts[bucket + 1]):
+        if is_equal(ids, rows[entry], text, start, stop):
+            return int(rows[entry])
+    return UNKNOWN_ROW
+
+
+@compiled(f"int64({_INDEX}, Bytes(uint8, 1, 'C'))", plain_calls=PLAIN_CALLS)
+def find(index: IdIndex, text: bytes) -> int:
     """Return the row of an id; UNKNOWN_ROW if it is not there."""
-    return row_of(ids, heads, text, 0, len(text))
+    return row_of(index, text, 0, len(text))
 
 
-@compiled("int64[:,::1](Bytes(uint8, 1, 'C'), Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
-def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
+@compiled(f"int64[:,::1](Bytes(uint8, 1, 'C'), Bytes(uint8, 1, 'C'), {_INDEX})")
+def read_events(text: bytes, kinds: bytes, index: IdIndex) -> Array:
     """Parse recent events, one per line, as `recsvc.domain.customers.recent_events` writes them.
 
     Return for each: KIND (index in `kinds`), SECONDS, ROW of the item, START and STOP of its id in
     the text; shape (events, 5). Malformed lines are skipped. ROW is UNKNOWN_ROW for an item that is
-    not in `ids`; its id is then unchecked bytes.
+    not in `index`; its id is then unchecked bytes.
     """
     lines = 1
     for place in range(len(text)):
@@ -173,7 +192,7 @@ def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
         if kind >= 0 and 0 < digits <= MAX_DIGITS and item < stop and text[place] == _SPACE:
             events[found, KIND] = kind
             events[found, SECONDS] = seconds
-            events[found, ROW] = row_of(ids, heads, text, item, stop)
+            events[found, ROW] = row_of(index, text, item, stop)
             events[found, START] = item
             events[found, STOP] = stop
             found += 1
@@ -196,8 +215,8 @@ def number_in_base36(text: bytes, start: int, stop: int) -> int:
     return number
 
 
-@compiled("Tuple((int64[:,::1], int64[:,::1]))(Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
-def read_history(text: bytes, ids: Array, heads: Array) -> tuple[Array, Array]:
+@compiled(f"Tuple((int64[:,::1], int64[:,::1]))(Bytes(uint8, 1, 'C'), {_INDEX})")
+def read_history(text: bytes, index: IdIndex) -> tuple[Array, Array]:
     """Parse the items of a history as `recsvc.domain.customers.purchase_history` writes it.
 
     Return the bought items (TIMES, SECONDS of the last purchase, ROW, START and STOP of the id in
@@ -231,7 +250,7 @@ def read_history(text: bytes, ids: Array, heads: Array) -> tuple[Array, Array]:
             if seconds >= 0 and times > 0:
                 bought[purchases, TIMES] = times
                 bought[purchases, SECONDS] = seconds
-                bought[purchases, ROW] = row_of(ids, heads, text, tab + 1, stop)
+                bought[purchases, ROW] = row_of(index, text, tab + 1, stop)
                 bought[purchases, START], bought[purchases, STOP] = tab + 1, stop
                 purchases += 1
         elif tab + 1 < stop and kind == _DISMISSED_LINE and tab == time:
@@ -239,15 +258,15 @@ def read_history(text: bytes, ids: Array, heads: Array) -> tuple[Array, Array]:
             if milliseconds >= 0:
                 dismissed[dismissals, TIMES] = 0
                 dismissed[dismissals, SECONDS] = milliseconds // 1000
-                dismissed[dismissals, ROW] = row_of(ids, heads, text, tab + 1, stop)
+                dismissed[dismissals, ROW] = row_of(index, text, tab + 1, stop)
                 dismissed[dismissals, START], dismissed[dismissals, STOP] = tab + 1, stop
                 dismissals += 1
         start = stop + 1
     return bought[:purchases], dismissed[:dismissals]
 
 
-@compiled("int64[:,::1](Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
-def items_in_history(text: bytes, ids: Array, heads: Array) -> Array:
+@compiled(f"int64[:,::1](Bytes(uint8, 1, 'C'), {_INDEX})")
+def items_in_history(text: bytes, index: IdIndex) -> Array:
     """Return every item that the text of a history names, repeated ones too.
 
     Columns as `read_history` returns them, with 0 in TIMES and SECONDS; shape (k, 5).
@@ -270,7 +289,7 @@ def items_in_history(text: bytes, ids: Array, heads: Array) -> Array:
             # An order has items and amounts in turn; other lines have the item first.
             is_item = field == 0 or (kind == _ORDER_LINE and field % 2 == 0)
             if is_item and place > first:
-                items[found, ROW] = row_of(ids, heads, text, first, place)
+                items[found, ROW] = row_of(index, text, first, place)
                 items[found, START], items[found, STOP] = first, place
                 found += 1
             field += 1
@@ -661,8 +680,8 @@ def take(
     return filled
 
 
-@compiled("int64[::1](uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'), int64)")
-def find_all(ids: Array, heads: Array, text: bytes, count: int) -> Array:
+@compiled(f"int64[::1]({_INDEX}, Bytes(uint8, 1, 'C'), int64)")
+def find_all(index: IdIndex, text: bytes, count: int) -> Array:
     """Return the row of each id, UNKNOWN_ROW where there is none; (count,).
 
     `text` holds `count` ids, one per line.
@@ -673,7 +692,7 @@ def find_all(ids: Array, heads: Array, text: bytes, count: int) -> Array:
         stop = start
         while stop < len(text) and text[stop] != _NEWLINE:
             stop += 1
-        rows[place] = row_of(ids, heads, text, start, stop)
+        rows[place] = row_of(index, text, start, stop)
         start = stop + 1
     return rows
 

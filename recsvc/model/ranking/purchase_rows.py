@@ -63,7 +63,7 @@ def purchase_rows(
     if not content:
         return no_purchases()
     text, items = content[0], live_items.model.items
-    bought, dismissed = read_history.run(text, items.letters, items.heads)
+    bought, dismissed = read_history.run(text, items.index)
     if live_items.has_items_outside_model:
         fill_catalogue_rows(live_items, bought, text)
         fill_catalogue_rows(live_items, dismissed, text)
@@ -85,7 +85,7 @@ def purchase_rows(
 def sensitive_items(live_items: LiveItems, text: bytes) -> list[str]:
     """Return the items of a stored history that the catalogue calls sensitive now."""
     items = live_items.model.items
-    found = items_in_history.run(text, items.letters, items.heads)
+    found = items_in_history.run(text, items.index)
     if live_items.has_items_outside_model:
         fill_catalogue_rows(live_items, found, text)
     found = found[found[:, ROW] != UNKNOWN_ROW]

@@ -113,7 +113,7 @@ def reranked(own: Candidates, interest: RecentInterest, *, adds_items: bool) -> 
 
 def _events_of(live_items: LiveItems, entries: Sequence[bytes]) -> Array:
     items, text = live_items.model.items, b"\n".join(entries)
-    events = read_events.run(text, _LETTERS, items.letters, items.heads)
+    events = read_events.run(text, _LETTERS, items.index)
     if live_items.has_items_outside_model:
         fill_catalogue_rows(live_items, events, text)
     return events

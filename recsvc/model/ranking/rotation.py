@@ -43,7 +43,7 @@ def _parsed(live_items: LiveItems, entries: Sequence[bytes], kinds: bytes) -> li
     items, text = live_items.model.items, b"\n".join(entries)
     if not text:
         return []
-    events = read_events.run(text, kinds, items.letters, items.heads)
+    events = read_events.run(text, kinds, items.index)
     found: list[list[int]] = events[:, [ROW, SECONDS]].tolist()
     return found
 

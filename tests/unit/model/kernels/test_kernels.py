@@ -38,7 +38,7 @@ def read(entries: list[bytes], items: IdMap = SHOP) -> list[tuple[RecentKind, in
     text = b"\n".join(entries)
     return [
         (KINDS[event[KIND]], event[SECONDS], text[event[START] : event[STOP]], event[ROW])
-        for event in kernels.read_events.run(text, LETTERS, items.letters, items.heads).tolist()
+        for event in kernels.read_events.run(text, LETTERS, items.index).tolist()
     ]
 
 

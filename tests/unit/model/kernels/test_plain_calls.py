@@ -9,22 +9,34 @@ from hypothesis import strategies as st
 from recsvc.domain.values.ids import id_fault
 from recsvc.model.kernels import kernels
 from recsvc.model.registry.candidates import accept_all
-from recsvc.model.registry.id_map import IdMap
+from recsvc.model.registry.id_map import CustomerMap, IdMap
 
 ITEMS = 40
 
 ids = st.text(min_size=1, max_size=8).filter(lambda text: id_fault(text) is None)
 known = st.sets(ids, max_size=200).map(lambda texts: sorted(text.encode() for text in texts))
+customer_keys = st.sets(st.binary(min_size=16, max_size=16), max_size=200).map(sorted)
 
 
 @given(known, st.lists(ids))
 def test_find_returns_the_same_row_as_python(texts: list[bytes], others: list[str]) -> None:
     """An id has the same row, and an unknown one has none."""
-    items = IdMap(np.array(texts, dtype=f"S{max(map(len, texts), default=1)}"))
+    index = IdMap(np.array(texts, dtype=f"S{max(map(len, texts), default=1)}")).index
     asked = [*texts, *(text.encode() for text in others)]
 
-    expected = [kernels.find.plain(items.letters, items.heads, text) for text in asked]
-    assert [kernels.find.run(items.letters, items.heads, text) for text in asked] == expected
+    expected = [kernels.find.plain(index, text) for text in asked]
+    assert [kernels.find.run(index, text) for text in asked] == expected
+
+
+@given(customer_keys, st.lists(st.binary(min_size=16, max_size=16)))
+def test_find_sorted_returns_the_same_row_as_python(keys: list[bytes], others: list[bytes]) -> None:
+    """A customer's key has the same row, and an unknown one has none."""
+    customers = CustomerMap(np.array(keys, "S16"))
+    asked = [*keys, *others]
+
+    expected = [kernels.find_sorted.plain(customers.letters, customers.heads, key) for key in asked]
+    found = [kernels.find_sorted.run(customers.letters, customers.heads, key) for key in asked]
+    assert found == expected
 
 
 @given(

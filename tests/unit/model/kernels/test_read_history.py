@@ -23,7 +23,7 @@ def test_histories_are_read_as_in_python(history: PurchaseHistory, items: set[st
     """Item, number and time of purchases, and the dismissals that are in force."""
     shop = IdMap(np.array(sorted(item.encode() for item in items), dtype="S48"))
     text = encode(history)
-    bought, dismissed = read_history.run(text, shop.letters, shop.heads)
+    bought, dismissed = read_history.run(text, shop.index)
     found = [
         (row[TIMES], row[SECONDS], text[row[START] : row[STOP]].decode()) for row in bought.tolist()
     ]
@@ -43,7 +43,7 @@ def test_histories_are_read_as_in_python(history: PurchaseHistory, items: set[st
 def test_no_text_is_read_beyond_its_end(text: bytes) -> None:
     """Bytes of any form are read or skipped; nothing raises, and ids lie within the text."""
     shop = IdMap(np.array([b"milk"]))
-    for entries in read_history.run(text, shop.letters, shop.heads):
+    for entries in read_history.run(text, shop.index):
         assert (entries[:, START] < entries[:, STOP]).all()
         assert (entries[:, STOP] <= len(text)).all()
     decode(text)

@@ -64,6 +64,15 @@ def test_keys_that_end_in_nul_are_distinct() -> None:
     assert customers.row(b"a" * 14 + b"\0\0") is None
 
 
+def test_every_key_of_many_has_its_row() -> None:
+    """Keys are found in more than one group of the two searches, other keys are not."""
+    keys = sorted(bytes(np.random.default_rng(row).bytes(16)) for row in range(300))
+    customers = CustomerMap(np.array(keys, dtype="S16"))
+
+    assert [customers.row(key) for key in keys] == list(range(300))
+    assert [customers.row(bytes([*key[:15], key[15] ^ 1])) for key in keys] == [None] * 300
+
+
 @pytest.mark.parametrize("key", [b"", b"a", b"a" * 15, b"a" * 17])
 def test_a_key_of_another_length_is_none(key: bytes) -> None:
     customers = CustomerMap(np.array([b"", b"a", b"a" * 15, b"a" * 16], dtype="S16"))
