@@ -265,6 +265,28 @@ def read_history(text: bytes, index: IdIndex) -> tuple[Array, Array]:
     return bought[:purchases], dismissed[:dismissals]
 
 
+@compiled("Tuple((int64[::1], int64[::1], int64[::1]))(int64[:,::1], boolean[:], float64)")
+def kept_purchases(
+    bought: Array, sensitive: Array, oldest_seconds: float
+) -> tuple[Array, Array, Array]:
+    """Return row, times and last purchase of the bought items that `read_history` returned.
+
+    Unknown items, items of which `sensitive` is true, and items last bought at `oldest_seconds` or
+    before are left out.
+    """
+    rows, times = np.empty(len(bought), np.int64), np.empty(len(bought), np.int64)
+    seconds = np.empty(len(bought), np.int64)
+    kept = 0
+    for place in range(len(bought)):
+        row = bought[place, ROW]
+        if row == UNKNOWN_ROW or sensitive[row] or bought[place, SECONDS] <= oldest_seconds:
+            continue
+        rows[kept], times[kept] = row, bought[place, TIMES]
+        seconds[kept] = bought[place, SECONDS]
+        kept += 1
+    return rows[:kept], times[:kept], seconds[:kept]
+
+
 @compiled(f"int64[:,::1](Bytes(uint8, 1, 'C'), {_INDEX})")
 def items_in_history(text: bytes, index: IdIndex) -> Array:
     """Return every item that the text of a history names, repeated ones too.

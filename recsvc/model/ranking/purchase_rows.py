@@ -13,16 +13,17 @@ from recsvc.domain.customers.purchase_history import KEPT_SECONDS
 from recsvc.model.artifact.format import Array
 from recsvc.model.kernels.kernels import (
     ROW,
-    SECONDS,
     START,
     STOP,
-    TIMES,
     UNKNOWN_ROW,
     items_in_history,
+    kept_purchases,
     read_history,
 )
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.recent_interest import fill_catalogue_rows
+
+_NOTHING = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +53,7 @@ class PurchaseRows:
 
 
 def no_purchases() -> PurchaseRows:
-    nothing = np.zeros(0, np.int64)
-    return PurchaseRows(nothing, nothing, nothing, nothing)
+    return PurchaseRows(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
 
 
 def purchase_rows(
@@ -67,19 +67,13 @@ def purchase_rows(
     if live_items.has_items_outside_model:
         fill_catalogue_rows(live_items, bought, text)
         fill_catalogue_rows(live_items, dismissed, text)
-    bought = bought[bought[:, ROW] != UNKNOWN_ROW]
-    is_kept = bought[:, SECONDS] > now_seconds - KEPT_SECONDS
-    # Read after the rows: the array has grown before the catalogue gives out a new row.
-    is_kept &= ~live_items.sensitive[bought[:, ROW]]
-    bought = bought[is_kept]
+    # The array is read after the rows: it has grown before the catalogue gives out a new row.
+    kept = kept_purchases.run(bought, live_items.sensitive, now_seconds - KEPT_SECONDS)
+    if not len(dismissed):
+        return PurchaseRows(*kept, _NOTHING)
     rows = dismissed[:, ROW]
-    return PurchaseRows(
-        np.ascontiguousarray(bought[:, ROW]),
-        np.ascontiguousarray(bought[:, TIMES]),
-        np.ascontiguousarray(bought[:, SECONDS]),
-        rows[rows != UNKNOWN_ROW],
-        frozenset(_texts(text, dismissed[rows == UNKNOWN_ROW])),
-    )
+    unknown = dismissed[rows == UNKNOWN_ROW]
+    return PurchaseRows(*kept, rows[rows != UNKNOWN_ROW], frozenset(_texts(text, unknown)))
 
 
 def sensitive_items(live_items: LiveItems, text: bytes) -> list[str]:
