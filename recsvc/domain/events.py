@@ -44,6 +44,7 @@ class EventType(StrEnum):
     OFFER_ACCEPTED = "offer_accepted"
     OFFER_DISMISSED = "offer_dismissed"
     OFFER_REDEEMED = "offer_redeemed"
+    OFFER_REDEMPTION_CANCELLED = "offer_redemption_cancelled"
 
 
 class Outcome(IntEnum):
@@ -55,7 +56,14 @@ class Outcome(IntEnum):
 
 
 OFFER_TYPES = frozenset(each for each in EventType if each.startswith("offer_"))
-SECRET_KEY_TYPES = frozenset({EventType.PURCHASE, EventType.REFUND, EventType.OFFER_REDEEMED})
+SECRET_KEY_TYPES = frozenset(
+    {
+        EventType.PURCHASE,
+        EventType.REFUND,
+        EventType.OFFER_REDEEMED,
+        EventType.OFFER_REDEMPTION_CANCELLED,
+    }
+)
 
 # Weight of an event in the trending count of its item; other types: 0.
 WEIGHTS: Mapping[EventType, int] = {
@@ -151,7 +159,7 @@ def refusal(faults: list[FieldError]) -> BadRequest:
 def _missing(values: Mapping[str, Any]) -> list[FieldError]:
     needed = [name for name, field in FIELDS.items() if field.is_required]
     if "type" in values:
-        needed.append(_needed_id(values["type"]))
+        needed += _needed_ids(values)
     return [
         FieldError(name, f"missing; must be {FIELDS[name].rule}")
         for name in needed
@@ -159,11 +167,23 @@ def _missing(values: Mapping[str, Any]) -> list[FieldError]:
     ]
 
 
-def _needed_id(type_: EventType) -> str:
-    """Return the field that events of a type require."""
-    if type_ is EventType.REFUND:
-        return "order_id"
-    return "offer_id" if type_ in OFFER_TYPES else "item_id"
+def _needed_ids(values: Mapping[str, Any]) -> list[str]:
+    """Return the fields that an event of its type requires."""
+    match values["type"]:
+        case EventType.REFUND:
+            return ["order_id"]
+        case EventType.OFFER_REDEMPTION_CANCELLED:
+            return _needed_of_cancellation(values)
+        case type_:
+            return ["offer_id" if type_ in OFFER_TYPES else "item_id"]
+
+
+def _needed_of_cancellation(values: Mapping[str, Any]) -> list[str]:
+    """Return the fields that name the redemption: the claim, or the customer and the offer."""
+    if "claim_id" in values:
+        return []
+    names = ["customer_id", "offer_id"]
+    return names if any(name in values for name in names) else ["claim_id"]
 
 
 def _refund_faults(values: Mapping[str, Any]) -> list[FieldError]:

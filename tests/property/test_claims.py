@@ -39,6 +39,8 @@ steps = st.lists(
         st.tuples(st.just("redeem"), places),
         st.tuples(st.just("redeem_oldest"), st.sampled_from(range(3))),
         st.tuples(st.just("release"), places),
+        st.tuples(st.just("cancel"), places),
+        st.tuples(st.just("cancel_latest"), st.sampled_from(range(3))),
         st.tuples(st.just("wait"), st.sampled_from([1, HOLD - 1, HOLD, DAY])),
     ),
     max_size=40,
@@ -63,8 +65,19 @@ class ExpectedClaim:
 class Oracle:
     caps: Caps
     codes: list[str] | None
+    reuse_codes: bool = False
     now: int = NOON
     made: list[ExpectedClaim] = field(default_factory=list)
+    used_up: set[str | None] = field(default_factory=set)  # codes of cancelled redemptions
+
+    def assigned(self) -> set[str | None]:
+        """Return the codes that no further claim can have."""
+        return {each.claim.code for each in self.made if each.counts(self.now)} | self.used_up
+
+    def cancel(self, made: ExpectedClaim) -> None:
+        if made.state is ClaimState.REDEEMED and self.codes is not None and not self.reuse_codes:
+            self.used_up.add(made.claim.code)
+        made.state = ClaimState.CANCELLED
 
     def refusal(self, customer: CustomerKey, code: str | None = None) -> ClaimRefusal | None:
         """Return the refusal of one more claim. `code`: the code it needs; None: any."""
@@ -78,7 +91,7 @@ class Oracle:
         total = self.caps.total_redeemed
         if total is not None and len(counting) >= total:
             return ClaimRefusal.NOTHING_LEFT
-        assigned = {each.claim.code for each in counting}
+        assigned = self.assigned()
         is_exhausted = self.codes is not None and len(assigned) >= len(self.codes)
         return (
             ClaimRefusal.NOTHING_LEFT
@@ -90,9 +103,11 @@ class Oracle:
 class Run:
     """One offer in the store and in the oracle, which must agree after every step."""
 
-    def __init__(self, connections: Connections, caps: Caps, codes: list[str] | None) -> None:
+    def __init__(
+        self, connections: Connections, caps: Caps, codes: list[str] | None, *, reuse_codes: bool
+    ) -> None:
         self.shop = ShopName(f"shop-{uuid4().hex[:12]}")
-        self.oracle = Oracle(caps, codes)
+        self.oracle = Oracle(caps, codes, reuse_codes)
         self.offers = OfferStore(connections)
         self.store = ClaimStore(
             connections,
@@ -101,7 +116,7 @@ class Run:
             lambda: self.oracle.now,
         )
         self.records = ClaimRecords(connections, self.store)
-        offer = Offer(DEAL, "A deal", Kind.GIFT, caps=caps)
+        offer = Offer(DEAL, "A deal", Kind.GIFT, caps=caps, reuse_codes=reuse_codes)
         self.offers.put_many(self.shop, [NewOffer(offer, codes)])
 
     def claim(self, number: int) -> None:
@@ -117,7 +132,7 @@ class Run:
             return
         assert isinstance(found, Claim)
         assert found.expires_at_us == oracle.now + HOLD
-        assigned = {each.claim.code for each in oracle.made if each.counts(oracle.now)}
+        assigned = oracle.assigned()
         assert (found.code is None) if oracle.codes is None else (found.code in oracle.codes)
         assert found.code is None or found.code not in assigned
         once = {each.claim.code for each in oracle.made if each.customer == customer}
@@ -129,7 +144,9 @@ class Run:
         if made is None:
             return
         expected: ClaimState | ClaimRefusal = ClaimState.REDEEMED
-        if not made.counts(self.oracle.now):
+        if made.state is ClaimState.CANCELLED:
+            expected = ClaimState.CANCELLED
+        elif not made.counts(self.oracle.now):
             refused = self.oracle.refusal(made.customer, made.claim.code)
             expected = ClaimRefusal.NOTHING_LEFT if refused else expected
         found = self.store.redeem(self.shop, DEAL, made.claim.claim_id, made.customer)
@@ -148,7 +165,7 @@ class Run:
         ]
         found = self.store.redeem_oldest(self.shop, DEAL, customer, uuid4().hex, now)
         assert found is (ClaimState.REDEEMED if held else ClaimFailure.NOT_FOUND)
-        redeemed = [each for each in held if self._is_redeemed(each)]
+        redeemed = [each for each in held if self._has(each, ClaimState.REDEEMED)]
         assert len(redeemed) == min(1, len(held))
         for made in redeemed:
             assert made.at == min(each.at for each in held)
@@ -162,7 +179,32 @@ class Run:
         redeemed = made.state is ClaimState.REDEEMED
         assert found is not ClaimFailure.NOT_FOUND
         assert (found is ClaimState.REDEEMED) == redeemed
-        made.state = made.state if redeemed else ClaimState.RELEASED
+        is_final = made.state in (ClaimState.REDEEMED, ClaimState.CANCELLED)
+        made.state = made.state if is_final else ClaimState.RELEASED
+
+    def cancel(self, place: int) -> None:
+        made = self._made(place)
+        if made is None:
+            return
+        found = self.store.cancel(self.shop, DEAL, made.claim.claim_id, made.customer)
+        assert found is ClaimState.CANCELLED
+        self.oracle.cancel(made)
+
+    def cancel_latest(self, number: int) -> None:
+        customer, use = CUSTOMERS[number], uuid4().hex
+        redeemed = [
+            each
+            for each in self.oracle.made
+            if each.customer == customer and each.state is ClaimState.REDEEMED
+        ]
+        for _ in range(2):  # the second time is a replay
+            found = self.store.cancel_latest(self.shop, DEAL, customer, use, self.oracle.now)
+            assert found is (ClaimState.CANCELLED if redeemed else ClaimFailure.NOT_FOUND)
+        cancelled = [each for each in redeemed if self._has(each, ClaimState.CANCELLED)]
+        assert len(cancelled) == min(1, len(redeemed))
+        for made in cancelled:
+            assert made.at == max(each.at for each in redeemed)
+            self.oracle.cancel(made)
 
     def wait(self, time: int) -> None:
         self.oracle.now += time
@@ -180,7 +222,8 @@ class Run:
         assert state.redeemed == redeemed
         assert len(counting) <= state.taken <= len(counting) + ended
         if oracle.codes is not None:
-            assert state.codes_left + state.taken == len(oracle.codes)
+            used_up = len(oracle.used_up)
+            assert state.codes_left + state.taken + used_up == len(oracle.codes)
         for customer in CUSTOMERS:
             own = sum(each.customer == customer for each in counting)
             cap = oracle.caps.per_customer
@@ -193,9 +236,9 @@ class Run:
             )
             assert counts.redeemed.get(DEAL, 0) == own
 
-    def _is_redeemed(self, made: ExpectedClaim) -> bool:
+    def _has(self, made: ExpectedClaim, state: ClaimState) -> bool:
         found = self.store.find(self.shop, made.claim.claim_id)
-        return found is not None and found[0].state is ClaimState.REDEEMED
+        return found is not None and found[0].state is state
 
     def _made(self, place: int) -> ExpectedClaim | None:
         made = self.oracle.made
@@ -207,12 +250,16 @@ class Run:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(caps=caps, codes=pools, steps=steps)
+@given(caps=caps, codes=pools, reuse_codes=st.booleans(), steps=steps)
 def test_the_store_counts_as_the_oracle_does(
-    connections: Connections, caps: Caps, codes: list[str] | None, steps: list[tuple[str, int]]
+    connections: Connections,
+    caps: Caps,
+    codes: list[str] | None,
+    reuse_codes: bool,
+    steps: list[tuple[str, int]],
 ) -> None:
     """After every step, the store and the oracle agree for every customer."""
-    run = Run(connections, caps, codes)
+    run = Run(connections, caps, codes, reuse_codes=reuse_codes)
 
     for step, value in steps:
         getattr(run, step)(value)

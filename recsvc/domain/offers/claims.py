@@ -29,6 +29,7 @@ class ClaimState(StrEnum):
     REDEEMED = "redeemed"
     RELEASED = "released"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"  # a redemption that was undone; it cannot be redeemed again
 
 
 @dataclass(frozen=True, slots=True)

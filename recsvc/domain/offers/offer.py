@@ -64,6 +64,7 @@ class Offer:
     margin: float | None = None
     caps: Caps = Caps()
     codes: tuple[str, ...] = ()
+    reuse_codes: bool = False  # a cancelled redemption gives its code back to the pool
     eligibility: Eligibility = ANY_CUSTOMER
     exclusive_group: str | None = None
     fallback: bool = False  # offered when no other offer is permitted

@@ -192,6 +192,7 @@ OFFER = ObjectSchema(
         "codes": Rule(
             f"a list of different texts of 1 to {MAX_LABEL_LENGTH} characters", _codes, list[Label]
         ),
+        "reuse_codes": flag(default=False),
         "eligibility": Rule(f"{OBJECT_RULE} of conditions", read_eligibility, ELIGIBILITY),
         "exclusive_group": LABEL,
         "fallback": flag(default=False),

@@ -26,8 +26,11 @@ from recsvc.stores.consents.checked_permission import (
     read_permission,
 )
 from recsvc.stores.consents.policy_clock import PolicyClock
+from recsvc.stores.offers.claim_codec import ClaimAnswer, claim_of, read_answer, stored_claim
 from recsvc.stores.offers.offers import queue_offer_reads, read_offer
 from recsvc.stores.offers.scripts import (
+    CANCEL,
+    CANCEL_LATEST,
     CLAIM,
     RECORD_OFFER_EVENT,
     REDEEM,
@@ -64,14 +67,6 @@ class ClaimAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimAnswer:
-    """The stored answer for an Idempotency-Key, and the digest of its request."""
-
-    request_digest: str
-    claim: Claim
-
-
-@dataclass(frozen=True, slots=True)
 class ClaimSnapshot:
     """The data that a claim is decided on, read at one time. `stored` None: no such offer."""
 
@@ -98,6 +93,8 @@ class ClaimStore:
         self._redeem = connections.writes.register_script(REDEEM)
         self._redeem_oldest = connections.writes.register_script(REDEEM_OLDEST)
         self._release = connections.writes.register_script(RELEASE)
+        self._cancel = connections.writes.register_script(CANCEL)
+        self._cancel_latest = connections.writes.register_script(CANCEL_LATEST)
         self._record_event = connections.writes.register_script(RECORD_OFFER_EVENT)
 
     def check_memory(self) -> None:
@@ -124,7 +121,7 @@ class ClaimStore:
         return ClaimSnapshot(
             read_offer(shop, offer_replies),
             read_permission(policy, fields, self._policy_clock),
-            _answer(offer, answer, now_us),
+            read_answer(offer, answer, now_us),
         )
 
     def permission(self, shop: ShopName, customer: CustomerKey) -> CheckedPermission:
@@ -160,7 +157,7 @@ class ClaimStore:
         with store_faults():
             result, rest = self._claim(keys=keys, args=[attempt.offer, self._now(), *args])
         if result in (b"held", b"again"):
-            return _claim_of(attempt.offer, rest)
+            return claim_of(attempt.offer, rest)
         if result == b"refused":
             return _REFUSALS[rest]
         return ClaimFailure.KEY_REUSED if result == b"reused" else ClaimFailure.CHANGED
@@ -169,14 +166,14 @@ class ClaimStore:
         """Return a claim and its customer, as last written (an ended hold may still be `held`)."""
         with store_faults():
             fields = self._redis.hgetall(redis_keys.claim(shop, claim_id))
-        return _stored_claim(claim_id, fields)
+        return stored_claim(claim_id, fields)
 
     def redeem(
         self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
     ) -> ClaimState | ClaimRefusal | ClaimFailure:
         """Redeem a claim, once. After the end of its hold, only if a redemption is left.
 
-        `customer` None: the claim of any customer.
+        A cancelled claim stays cancelled. `customer` None: the claim of any customer.
         """
         return _redeemed(self._run_on_claim(self._redeem, shop, offer, claim_id, customer))
 
@@ -187,11 +184,8 @@ class ClaimStore:
 
         NOT_FOUND: the customer has no such hold.
         """
-        keys = [*keys_of_offer(shop, offer), redis_keys.spent(shop, use)]
-        lives = [redis_keys.CLAIM_SECONDS, redis_keys.SPENT_SECONDS]
-        args: list[Encoded] = [offer, self._now(), made_by_us, customer.hex(), *lives]
-        with store_faults():
-            return _redeemed(bytes(self._redeem_oldest(keys=keys, args=args)))
+        found = self._run_on_customer(self._redeem_oldest, shop, offer, customer, use, made_by_us)
+        return _redeemed(found)
 
     def release(
         self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
@@ -199,6 +193,25 @@ class ClaimStore:
         """Release a held claim; return its state. A redeemed claim stays redeemed."""
         state = self._run_on_claim(self._release, shop, offer, claim_id, customer)
         return ClaimFailure.NOT_FOUND if state == b"unknown" else ClaimState(state.decode())
+
+    def cancel(
+        self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
+    ) -> ClaimState | ClaimFailure:
+        """Cancel a claim for good, and give back what it holds or has redeemed.
+
+        `customer` None: the claim of any customer.
+        """
+        return _cancelled(self._run_on_claim(self._cancel, shop, offer, claim_id, customer))
+
+    def cancel_latest(
+        self, shop: ShopName, offer: OfferId, customer: CustomerKey, use: str, made_by_us: int
+    ) -> ClaimState | ClaimFailure:
+        """Cancel the latest redeemed claim of the customer made by `made_by_us`, once per `use`.
+
+        NOT_FOUND: the customer has no such redemption.
+        """
+        found = self._run_on_customer(self._cancel_latest, shop, offer, customer, use, made_by_us)
+        return _cancelled(found)
 
     def record_offer_event(
         self,
@@ -242,6 +255,22 @@ class ClaimStore:
         with store_faults():
             return bytes(script(keys=keys_of_offer(shop, offer), args=args))
 
+    def _run_on_customer(
+        self,
+        script: Any,
+        shop: ShopName,
+        offer: OfferId,
+        customer: CustomerKey,
+        use: str,
+        made_by_us: int,
+    ) -> bytes:
+        """Run a script that finds the claim itself, for claims made by `made_by_us`."""
+        keys = [*keys_of_offer(shop, offer), redis_keys.spent(shop, use)]
+        lives = [redis_keys.CLAIM_SECONDS, redis_keys.SPENT_SECONDS]
+        args: list[Encoded] = [offer, self._now(), made_by_us, customer.hex(), *lives]
+        with store_faults():
+            return bytes(script(keys=keys, args=args))
+
     def _now(self) -> Encoded:
         return "" if self._clock is None else self._clock()
 
@@ -249,36 +278,8 @@ class ClaimStore:
 def _redeemed(result: bytes) -> ClaimState | ClaimRefusal | ClaimFailure:
     if result == b"nothing_left":
         return ClaimRefusal.NOTHING_LEFT
-    return ClaimFailure.NOT_FOUND if result == b"unknown" else ClaimState.REDEEMED
+    return ClaimFailure.NOT_FOUND if result == b"unknown" else ClaimState(result.decode())
 
 
-def _answer(offer: OfferId, stored: bytes | None, now_us: int) -> ClaimAnswer | None:
-    """Read a stored answer; None for no answer or an expired one."""
-    if not stored:
-        return None
-    digest, at, answer = stored.split(b" ", 2)
-    if int(at) <= now_us - redis_keys.ANSWER_SECONDS * _SECOND_US:
-        return None
-    return ClaimAnswer(digest.decode(), _claim_of(offer, answer))
-
-
-def _claim_of(offer: OfferId, answer: bytes) -> Claim:
-    claim_id, till, code = answer.decode().split(" ", 2)
-    return Claim(claim_id, offer, int(till), code or None)
-
-
-def _stored_claim(claim_id: str, fields: Any) -> tuple[Claim, CustomerKey] | None:
-    texts = {name.decode(): value.decode() for name, value in fields.items()}
-    try:
-        claim = Claim(
-            claim_id,
-            OfferId(texts["offer"]),
-            int(texts["till"]),
-            texts["code"] or None,
-            texts["channel"] or None,
-            ClaimState(texts["word"]),
-            int(texts["at"]),
-        )
-        return claim, CustomerKey(bytes.fromhex(texts["customer"]))
-    except (KeyError, ValueError):
-        return None
+def _cancelled(result: bytes) -> ClaimState | ClaimFailure:
+    return ClaimFailure.NOT_FOUND if result == b"unknown" else ClaimState.CANCELLED

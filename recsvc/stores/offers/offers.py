@@ -194,13 +194,14 @@ def _put_args(new: NewOffer) -> list[Encoded]:
 
 
 def limits_of(offer: Offer) -> dict[str, int]:
-    """Return the offer's window and caps as fields of its state, for the scripts."""
+    """Return the offer's window, caps and use of codes as fields of its state, for the scripts."""
     caps = offer.caps
     fields: dict[str, int | None] = {
         "starts_us": offer.starts_at_us,
         "ends_us": offer.ends_at_us,
         "total_redeemed": caps.total_redeemed,
         "total_shown": caps.total_shown,
+        "reuse_codes": 1 if offer.reuse_codes else None,
         **_period("customer", caps.per_customer),
         **_period("shown", caps.per_customer_shown),
     }

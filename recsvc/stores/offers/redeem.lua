@@ -5,7 +5,7 @@
 --       claim, customer  id of the claim, and its customer's hash (empty: any customer)
 --       CLAIM_SECONDS    life of a closed claim
 --
--- Returns `redeemed`, `unknown` or `nothing_left`.
+-- Returns `redeemed`, `cancelled`, `unknown` or `nothing_left`.
 
 -- include: offers/claim_holds.lua
 

@@ -1,6 +1,7 @@
 -- Include. Redeem the claim that find_claim.lua found.
 --
--- Returns `redeemed`, or `nothing_left`: the hold ended, and other customers have its place or code.
+-- Returns `redeemed`; `nothing_left`: the hold ended, and other customers have its place or code; or
+-- `cancelled`: the redemption was cancelled, so a late event must not redeem the claim again.
 
 -- A redeemed code is not given to the customer again.
 local function forget_code()
@@ -11,6 +12,7 @@ local function forget_code()
   write_codes(caps, others)
 end
 
+if state == 'cancelled' then return 'cancelled' end
 if state == 'redeemed' then return 'redeemed' end -- a replay: counted before
 if not is_of_this_incarnation then
   close('redeemed')

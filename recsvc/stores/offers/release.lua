@@ -16,11 +16,7 @@ local claim, customer, CLAIM_SECONDS = unpack(ARGV, 3, 5)
 if state ~= 'held' then return state == 'redeemed' and 'redeemed' or 'released' end
 if is_of_this_incarnation then
   give_back(claim)
-  local others = {}
-  for _, each in ipairs(claims_in(caps)) do
-    if each.claim ~= claim then others[#others + 1] = each end
-  end
-  write_claims(caps, others)
+  remove_claim(caps, claim)
 end
 close('released')
 publish_exhaustion()

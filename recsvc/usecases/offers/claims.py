@@ -95,13 +95,19 @@ class ClaimService:
     def release(
         self, context: RequestContext, claim_id: str, own: CustomerId | None
     ) -> ClaimState | ClaimFailure:
-        """Release a claim. `own`: the customer it must belong to; None: any customer."""
+        """Release a claim; with a secret key also a redeemed one, whose redemption is cancelled.
+
+        `own`: the customer it must belong to; None: any customer.
+        """
         _require_store(context)
         found = self._claims.find(context.shop, claim_id)
         if found is None:
             return ClaimFailure.NOT_FOUND
         customer = None if own is None else self._hasher(context.shop).key_of(own)
-        return self._claims.release(context.shop, found[0].offer_id, claim_id, customer)
+        state = self._claims.release(context.shop, found[0].offer_id, claim_id, customer)
+        if state is ClaimState.REDEEMED and context.key.is_secret:
+            return self._claims.cancel(context.shop, found[0].offer_id, claim_id, customer)
+        return state
 
     def _check_offer(
         self, context: RequestContext, snapshot: ClaimSnapshot, request: ClaimRequest, denied: bool

@@ -2,8 +2,9 @@
 
 An impression or acceptance counts once per signed decision or delivery that contains the offer. A
 generic decision is shared, so it counts once per event from a server, and once per customer from a
-browser. A redemption confirms its claim, or the customer's oldest open claim on the offer. Without
-consent to offers and personalization, only a claim is stored for the customer.
+browser. A redemption confirms its claim, or the customer's oldest open claim on the offer; its
+cancellation undoes the claim, or the customer's latest redemption of the offer. Without consent to
+offers and personalization, only a claim is stored for the customer.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.events import LEEWAY_SECONDS, Event, EventType
-from recsvc.domain.offers.claims import ClaimFailure, ClaimRefusal
+from recsvc.domain.offers.claims import ClaimFailure, ClaimRefusal, ClaimState
 from recsvc.domain.offers.decision_ids import decision_id_signers, made_at_us
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import OfferId, ShopName
@@ -53,12 +54,14 @@ class OfferTracking:
         is_repeated: bool = False,
         by_server: bool = True,
     ) -> Conflict | None:
-        """Count the event; return a conflict if its claim cannot be redeemed."""
+        """Count the event; return a conflict if its claim cannot be redeemed or cancelled."""
+        if event.type is EventType.OFFER_REDEMPTION_CANCELLED:
+            return self._cancel(shop, event, customer)
         if event.offer_id is None:
             return None
         offer = OfferId(event.offer_id)
         if event.type is EventType.OFFER_REDEEMED:
-            return self._redeem(shop, offer, event, customer)
+            return self._redeem(shop, offer, event, customer, is_repeated=is_repeated)
         counter = _COUNTERS.get(event.type)
         if counter is not None:
             received_us = None if is_repeated else self._now_us()
@@ -67,7 +70,13 @@ class OfferTracking:
         return None
 
     def _redeem(
-        self, shop: ShopName, offer: OfferId, event: Event, customer: CustomerKey | None
+        self,
+        shop: ShopName,
+        offer: OfferId,
+        event: Event,
+        customer: CustomerKey | None,
+        *,
+        is_repeated: bool,
     ) -> Conflict | None:
         if event.claim_id is None:
             self._redeem_oldest(shop, offer, event, customer)
@@ -80,6 +89,27 @@ class OfferTracking:
                 "the claim had expired, and nothing is left of the offer",
                 code=str(ClaimRefusal.NOTHING_LEFT),
             )
+        if found is ClaimState.CANCELLED and not is_repeated:
+            return Conflict("the redemption was cancelled", code="redemption_cancelled")
+        return None
+
+    def _cancel(
+        self, shop: ShopName, event: Event, customer: CustomerKey | None
+    ) -> Conflict | None:
+        """Undo a redemption: of the claim that the event names, or the customer's latest."""
+        found: ClaimState | ClaimFailure = ClaimFailure.NOT_FOUND
+        if event.claim_id is None:
+            if customer is not None and event.offer_id is not None:
+                offer, use = OfferId(event.offer_id), self._use_of_claims(shop, event)
+                found = self._claims.cancel_latest(
+                    shop, offer, customer, use, self._latest_claim_us(event)
+                )
+        elif claim := self._claims.find(shop, event.claim_id):
+            offer = claim[0].offer_id
+            if event.offer_id in (None, offer):
+                found = self._claims.cancel(shop, offer, event.claim_id, customer)
+        if found is ClaimFailure.NOT_FOUND:
+            return Conflict("no such redemption to cancel", code="no_such_claim")
         return None
 
     def _redeem_oldest(
@@ -88,9 +118,17 @@ class OfferTracking:
         """Confirm the customer's oldest claim that was held at the time of the event, if any."""
         if customer is None:
             return
+        use = self._use_of_claims(shop, event)
+        self._claims.redeem_oldest(shop, offer, customer, use, self._latest_claim_us(event))
+
+    def _use_of_claims(self, shop: ShopName, event: Event) -> str:
+        """Return the name under which an event uses one claim of a customer, once."""
+        return self._signer(shop).use_id(event.type, event.message_id)
+
+    def _latest_claim_us(self, event: Event) -> int:
+        """Return the latest time of a claim that was made before the event."""
         at_us = self._now_us() if event.timestamp_us is None else event.timestamp_us
-        use = self._signer(shop).use_id(event.type, event.message_id)
-        self._claims.redeem_oldest(shop, offer, customer, use, at_us + LEEWAY_SECONDS * 1_000_000)
+        return at_us + LEEWAY_SECONDS * 1_000_000
 
     def _record(
         self,

@@ -98,7 +98,8 @@ def post_release(call: Call, claim_id: str) -> Response:
     if state is ClaimFailure.NOT_FOUND:
         raise NotFound("no such claim", code="no_such_claim")
     if state is ClaimState.REDEEMED:
-        raise Conflict("a redeemed claim cannot be released", code="already_redeemed")
+        detail = "only a secret key can release a redeemed claim"
+        raise Conflict(detail, code="already_redeemed")
     return private_json(ReleasedClaim(claim))
 
 
@@ -168,7 +169,9 @@ ROUTES = (
         body=ReleaseBody,
         body_is_optional=True,
         also=(404, 409),
-        remark="Releasing an ended or released claim again returns the same. 409: it was redeemed.",
+        remark="Releasing an ended or released claim again returns the same. A secret key also "
+        "releases a redeemed claim: the redemption is cancelled, like by the event "
+        "`offer_redemption_cancelled`. 409: it was redeemed, and the key is publishable.",
         name="post_release",
         tag="claims",
     ),

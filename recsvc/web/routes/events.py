@@ -32,8 +32,9 @@ EventBody = msgspec.defstruct(
         for name, field in FIELDS.items()
     ],
     namespace={
-        "__doc__": "One event. `offer_…` types require `offer_id`, `refund` "
-        "`order_id`, all others `item_id`."
+        "__doc__": "One event. `offer_redemption_cancelled` requires `claim_id`, or `customer_id` "
+        "and `offer_id`; the other `offer_…` types `offer_id`, `refund` `order_id`, all others "
+        "`item_id`."
     },
     module=__name__,
     forbid_unknown_fields=True,
@@ -57,7 +58,8 @@ class EventResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result of one event.
 
     201: stored. 200 with `duplicate`: stored before. 409: another event has this `message_id`, or
-    the claim to be redeemed has ended and nothing is left of the offer (the event is stored).
+    the claim to be redeemed or cancelled does not exist, has ended and nothing is left of the
+    offer, or was cancelled (the event is stored).
     403: this API key may not send the event. 422: the event is invalid, as `errors` explain.
     """
 
@@ -128,7 +130,7 @@ ROUTES = (
         body_kind=EVENTS_BODY,
         remark="A `message_id` counts once within 7 days. After a 503 some of the events may be "
         "stored: send the whole call again. Publishable keys cannot send `purchase`, "
-        "`refund`, `offer_redeemed` or `price`.",
+        "`refund`, `offer_redeemed`, `offer_redemption_cancelled` or `price`.",
         name="post_events",
         tag="events",
     ),

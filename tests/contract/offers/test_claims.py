@@ -378,7 +378,7 @@ def test_a_claim_is_redeemed_once(service: Service) -> None:
 
     assert results == [{"status": 201}, {"status": 201}, {"status": 200, "duplicate": True}]
     assert state(service) == state(service) | {"taken": 1, "redeemed": 1}
-    assert code_of(release(service, claim_id)) == (409, "already_redeemed")
+    assert code_of(release(service, claim_id, ANNA)) == (409, "already_redeemed")
 
 
 def test_a_redemption_with_a_wrong_claim_is_reported(service: Service) -> None:
@@ -410,7 +410,7 @@ def test_a_redemption_without_claim_id_confirms_the_oldest_claim(service: Servic
 
     assert results == [{"status": 201}, {"status": 200, "duplicate": True}]
     assert state(service) == state(service) | {"taken": 2, "redeemed": 1}
-    assert code_of(release(service, first["claim_id"])) == (409, "already_redeemed")
+    assert code_of(release(service, first["claim_id"], ANNA)) == (409, "already_redeemed")
     assert release(service, second["claim_id"]).status_code == 200
 
 

@@ -15,6 +15,7 @@ OFFER = Offer(
     starts_at_us=1,
     ends_at_us=2,
     caps=Caps(PeriodCap(1, 1), PeriodCap(1, 1), 1, 1),
+    reuse_codes=True,
 )
 WRITTEN_BY_LUA = {"has_codes", "is_out"}
 
