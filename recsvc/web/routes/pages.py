@@ -1,6 +1,5 @@
 """Lists requested with a body: for a basket, and all lists of a page at once."""
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -102,7 +101,7 @@ class ListFields(FilterFields, forbid_unknown_fields=True, kw_only=True):
     diversity: Annotated[float, Meta(ge=0, le=1)] | None = None
     offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET)] = 0
 
-    def query(self, where: str = "") -> ListQuery:
+    def query(self, where: str = "", rotate: float = 0.0) -> ListQuery:
         filters, context_item = self.filters(where), self.context_item
         if self.offset and self.diversity:
             raise _wrong(f"{where}offset", offset_fault(self.offset))
@@ -116,6 +115,7 @@ class ListFields(FilterFields, forbid_unknown_fields=True, kw_only=True):
             self.catalogue_fields(),
             self.diversity,
             self.offset,
+            rotate,
         )
 
 
@@ -136,7 +136,7 @@ class PlacementBody(ListFields, forbid_unknown_fields=True, kw_only=True):
     def placed_query(self, where: str) -> ListQuery:
         if self.offset and self.rotate:
             raise _wrong(f"{where}offset", offset_fault(self.offset))
-        return replace(self.query(where), rotate=self.rotate)
+        return self.query(where, self.rotate)
 
 
 class PageBody(msgspec.Struct, forbid_unknown_fields=True):
