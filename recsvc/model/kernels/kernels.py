@@ -505,7 +505,7 @@ def rank_discount(place: int) -> float:
 
 @compiled(
     "Tuple((int32[::1], float32[::1], uint8[::1], int32[::1]))"
-    "(int32[:], uint8[:], int32[:], int64[:,:], uint8, int32[:,:], float64[:], boolean)"
+    "(int32[:], uint8[:], int32[:], int64[:,:], uint8, uint8, int32[:,:], float64[:], boolean)"
 )
 def rerank(
     own: Array,
@@ -513,6 +513,7 @@ def rerank(
     own_reason_items: Array,
     bought: Array,
     due_reason: int,
+    popular_reason: int,
     voted: Array,
     shares: Array,
     adds_items: bool,
@@ -520,8 +521,9 @@ def rerank(
     """Merge a customer's list, items due for repurchase and voted items, best first.
 
     The score of an item is `rank_discount` of its place plus its share of the votes. Due items take
-    the places behind the list. Voted items without a place enter if `adds_items`. Return rows,
-    scores, reasons and reasons' items.
+    the places behind the list. Voted items without a place enter if `adds_items`. A listed item
+    keeps its reason, unless that is `popular_reason`. Return rows, scores, reasons and reasons'
+    items.
     """
     size = len(own) + len(bought) + len(voted)
     items, worth = np.empty(size, np.int32), np.empty(size, np.float64)
@@ -547,9 +549,12 @@ def rerank(
         if may_be_voted[items[place] % _VOTED_BUCKETS]:
             for vote in range(len(voted)):
                 if voted[vote, VOTED] == items[place] and is_new[vote]:
-                    # The item keeps its reason: it is on the list for that reason, and the vote
-                    # changes only its place.
+                    # The vote changes only the place of an item that is on the list for a reason of
+                    # the customer's own.
                     worth[place] += shares[vote]
+                    if codes[place] == popular_reason:
+                        codes[place] = voted[vote, REASON]
+                        reason_items[place] = voted[vote, VOTER]
                     raised[place], is_new[vote] = True, False
     total = listed
     for vote in range(len(voted)):

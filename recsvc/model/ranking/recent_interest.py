@@ -5,7 +5,7 @@ an item's voters, scaled, is its share.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +20,6 @@ from recsvc.domain.customers.recent_events import (
 )
 from recsvc.model.artifact.format import Array
 from recsvc.model.kernels.kernels import (
-    REASON,
     ROW,
     START,
     STOP,
@@ -43,15 +42,6 @@ class RecentInterest:
     shares: Array  # (voted,)
     bought: Array  # (bought, 2): BOUGHT and ON_COOLDOWN of all purchases, the latest first
 
-    def without_purchases(self) -> "RecentInterest":
-        """Return the votes of views and carts alone."""
-        by_other = self.voted[:, REASON] != _BOUGHT
-        return RecentInterest(
-            np.ascontiguousarray(self.voted[by_other]),
-            np.ascontiguousarray(self.shares[by_other]),
-            self.bought[:0],
-        )
-
     def on_cooldown(self) -> list[int]:
         """Return the items bought less than COOLDOWN_SHARE of their interval ago."""
         return [row for row, is_on_cooldown in self.bought.tolist() if is_on_cooldown]
@@ -67,13 +57,18 @@ def interest_of(
     now_seconds: float,
     ignored: Array = _NO_ROWS,
     weights: EventWeights = DEFAULT_WEIGHTS,
+    *,
+    has_history: bool = False,
 ) -> RecentInterest | None:
     """Score the events, the latest first; None if no event counts for a known item.
 
     `entries`: as `recsvc.domain.customers.recent_events` writes them; malformed ones are skipped.
-    `ignored`: item rows whose events do not count.
+    `ignored`: item rows whose events do not count. `has_history`: a purchase history ranks the
+    purchases, so they neither vote nor are they on cooldown.
     """
     model = live_items.model
+    if has_history:
+        weights = _without_purchases(weights)
     events = _events_of(live_items, entries)
     if len(ignored):
         events[np.isin(events[:, ROW], ignored), ROW] = UNKNOWN_ROW
@@ -88,6 +83,8 @@ def interest_of(
         model.appeal,
         model.intervals,
     )
+    if has_history:
+        bought = bought[:0]
     return RecentInterest(voted, shares, bought) if voters or len(bought) else None
 
 
@@ -104,6 +101,7 @@ def reranked(own: Candidates, interest: RecentInterest, *, adds_items: bool) -> 
             np.full(len(own), UNKNOWN_ROW, np.int32) if reason_items is None else reason_items,
             interest.bought,
             _DUE,
+            _POPULAR,
             interest.voted,
             interest.shares,
             adds_items,
@@ -129,6 +127,11 @@ def fill_catalogue_rows(live_items: LiveItems, events: Array, text: bytes) -> No
 
 
 @lru_cache(8)
+def _without_purchases(weights: EventWeights) -> EventWeights:
+    return replace(weights, purchase=0.0)
+
+
+@lru_cache(8)
 def _array_of(weights: EventWeights) -> Array:
     """Return the weights in the order of the kinds."""
     return np.array([weights.of(kind) for kind in _KINDS])
@@ -145,4 +148,4 @@ _HALF_LIFE_SECONDS = HALF_LIFE_DAYS * SECONDS_PER_DAY
 _VIEWED, _BOUGHT = ReasonCode.BECAUSE_YOU_VIEWED, ReasonCode.BECAUSE_YOU_BOUGHT
 # A removal has no weight, so its reason is never used.
 _REASONS = np.array([_VIEWED, _VIEWED, _VIEWED, _BOUGHT], np.uint8)
-_DUE = int(ReasonCode.BUY_AGAIN_DUE)
+_DUE, _POPULAR = int(ReasonCode.BUY_AGAIN_DUE), int(ReasonCode.POPULAR)

@@ -96,6 +96,10 @@ class LoadedModel:
             case _:
                 assert_never(slate)
 
+    def knows(self, admitted: Admitted) -> bool:
+        """Return whether the model has lists of the admitted customer."""
+        return self._customer_row(admitted) is not None
+
     def customer_slate(self, admitted: Admitted, slate: CustomerSlate) -> Candidates | None:
         """Return the admitted customer's list; None if the customer or the slate is unknown."""
         row, lists = self._customer_row(admitted), self._slates.get(slate)

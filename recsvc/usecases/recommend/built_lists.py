@@ -126,7 +126,7 @@ def _list_of_unknown(
         return fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
     return _personal_list(
         live_items,
-        personal if own is None else personal.without_recent_purchases(),
+        personal,
         slate,
         query,
         taken,
@@ -242,7 +242,6 @@ def _own_basket_items(
     own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
     if own is None:
         own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
-        personal = personal if own is None else personal.without_recent_purchases()
     if own is None:
         if not (personal.dismissed or _takes_part(personal)):
             return None

@@ -88,7 +88,6 @@ def _own_list(
     own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
     if own is None:
         own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
-        personal = personal if own is None else personal.without_recent_purchases()
     own, interest = no_candidates() if own is None else own, personal.interest
     if interest is None:
         return own, ()

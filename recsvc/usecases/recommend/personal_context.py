@@ -1,7 +1,7 @@
 """The admitted customer of a request, with the purchase history and the recent interest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from recsvc.domain.consent.gate import Admitted, Sealed
 from recsvc.domain.customers.recent_events import EventWeights
@@ -22,12 +22,6 @@ class PersonalContext:
     dismissed: frozenset[int] = frozenset()  # item rows; none of the customer's lists shows them
     now_seconds: float = 0.0  # of the request, since 1970
 
-    def without_recent_purchases(self) -> "PersonalContext":
-        """Return the context for a list from the history, which contains these purchases."""
-        if self.interest is None:
-            return self
-        return replace(self, interest=self.interest.without_purchases())
-
 
 def personal_context_of(
     live_items: LiveItems,
@@ -38,13 +32,24 @@ def personal_context_of(
     now_seconds: float,
     weights: EventWeights,
 ) -> PersonalContext:
-    """Open the sealed data with the admission. Events of dismissed items do not count."""
+    """Open the sealed data with the admission. Events of dismissed items do not count.
+
+    The history ranks the purchases of a customer whom the model does not know; the votes of views
+    and carts are then scaled without them.
+    """
     content = () if history is None else history.open(admitted)
     bought = purchase_rows(live_items, content, now_seconds)
     entries = () if recent_events is None else recent_events.open(admitted)
     interest = None
     if entries:
-        interest = interest_of(live_items, entries, now_seconds, bought.dismissed, weights)
+        interest = interest_of(
+            live_items,
+            entries,
+            now_seconds,
+            bought.dismissed,
+            weights,
+            has_history=len(bought.rows) > 0 and not live_items.model.knows(admitted),
+        )
     shown: Mapping[int, int] = {}
     if impressions is not None:
         seen = impressions.open(admitted)

@@ -68,6 +68,19 @@ def test_an_unknown_customer_is_personal_from_the_first_event(
     assert after["items"][0]["reason"] == {"code": "because_you_viewed", "item_id": rows(1)[0]}
 
 
+def test_purchases_do_not_displace_an_earlier_view(service: Service, other_worker: Service) -> None:
+    """The history ranks the purchases; the viewed item alone votes for its neighbours."""
+    service.consent(ZOE)
+    happened(service, ZOE, "view", rows(0)[0])
+    for item in rows(1, 2, 3, 4, 7, 8, 9, 10):
+        happened(service, ZOE, "purchase", item)
+    answer = asked(other_worker, ZOE, "for_you")
+    viewed = {"code": "because_you_viewed", "item_id": rows(0)[0]}
+
+    assert [item["item_id"] for item in answer["items"][:2]] == rows(1, 5)
+    assert answer["items"][1]["reason"] == viewed
+
+
 def test_a_withdrawal_applies_at_once(service: Service, other_worker: Service) -> None:
     """Events are not used after a withdrawal, and are used again after a new grant."""
     service.consent(ZOE)

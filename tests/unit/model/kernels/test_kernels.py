@@ -236,20 +236,25 @@ purchased = st.lists(st.tuples(rows, st.booleans()), max_size=8, unique_by=lambd
 def test_rerank_equals_plain_python(
     own: list[int], cast: list[tuple[int, float]], bought: list[tuple[int, bool]], adds_items: bool
 ) -> None:
-    """Scores are the discount of the place plus the share; ties keep the order of the list."""
+    """Scores are the discount of the place plus the share; ties keep the order of the list.
+
+    Every other item of the list is popular, and a vote gives it another reason.
+    """
+    popular = 0
     voted = np.array([(row, 7, 1) for row, _ in cast], np.int32).reshape(-1, 3)
     items, worth, reasons, reason_items = kernels.rerank.run(
         np.array(own, np.int32),
-        np.full(len(own), 2, np.uint8),
+        np.array([2 * (place % 2) for place in range(len(own))], np.uint8),
         np.arange(len(own), dtype=np.int32),
         np.array(bought, np.int64).reshape(-1, 2),
         3,
+        popular,
         voted,
         np.array([share for _, share in cast], float),
         adds_items,
     )
 
-    entries = [(row, 2, place) for place, row in enumerate(own)]
+    entries = [(row, 2 * (place % 2), place) for place, row in enumerate(own)]
     entries += [
         (row, 3, UNKNOWN_ROW)
         for row, is_on_cooldown in bought
@@ -259,7 +264,10 @@ def test_rerank_equals_plain_python(
     listed = [row for row, _, _ in entries]
     for row, share in cast:
         if row in listed:
-            worths[listed.index(row)] += share
+            place = listed.index(row)
+            worths[place] += share
+            if entries[place][1] == popular:
+                entries[place] = (row, 7, 1)
         elif adds_items:
             entries.append((row, 7, 1))
             worths.append(share)
