@@ -77,10 +77,14 @@ def print_results(console: Console, results: Results) -> None:
 
 
 def print_item_slates(console: Console, results: Results) -> None:
-    """Show every candidate of the lists of items, the verdict and the coverage."""
+    """Show the measured candidates of the lists of items, the verdict and the coverage."""
     for slate, found in results.item_slates.items():
         lists = section(slate, found)
         title = f"{slate}: lists of items (* chosen: {found.choice.reason})"
+        if not lists.lines:
+            sentences = f"{slate}: {lists.published}: {lists.reason}. {lists.verdict}"
+            console.print(escape(f"{sentences} {lists.coverage}"), soft_wrap=True)
+            continue
         table = Table("lists", *lists.columns, title=title, title_justify="left", box=None)
         for line in lists.lines:
             table.add_row(f"{'*' if line.published else ' '} {line.title}", *line.cells)

@@ -31,7 +31,7 @@ _CATEGORY_ITEMS = {
 
 @dataclass(frozen=True, slots=True)
 class CandidateLine:
-    """One candidate as text; `cells` has those of COLUMNS, then the MRR of each past window."""
+    """One candidate as text; `cells` has one text for each column of the section."""
 
     title: str
     published: bool
@@ -41,7 +41,11 @@ class CandidateLine:
 
 @dataclass(frozen=True, slots=True)
 class ItemSlateSection:
-    """The page's content for one slate of items."""
+    """The page's content for one slate of items.
+
+    `lines` has no candidate without a figure; `columns` has those of COLUMNS only if a candidate
+    was measured where nothing was chosen.
+    """
 
     title: str
     meaning: str
@@ -66,8 +70,11 @@ def section(slate: str, found: ItemSlateResults) -> ItemSlateSection:
         verdict=verdict_sentence(found),
         reason=capital(found.choice.reason),
         cases=_cases_sentence(slate, found),
-        columns=(*COLUMNS, *(f"MRR, {window}" for window in found.chosen_on)),
-        lines=tuple(_line(each, found) for each in found.candidates),
+        columns=(
+            *(COLUMNS if _has_verdict_figures(found) else ()),
+            *(f"MRR, {window}" for window in found.chosen_on),
+        ),
+        lines=tuple(_line(each, found) for each in found.candidates if _is_measured(each)),
         coverage=_coverage_sentence(slate, found),
     )
 
@@ -120,12 +127,25 @@ def _cases_sentence(slate: str, found: ItemSlateResults) -> str:
     return f"{_CASES.get(slate, '')}{counted}".strip()
 
 
+def _has_verdict_figures(found: ItemSlateResults) -> bool:
+    """Return whether a candidate was measured on the window that did not choose."""
+    return any(each.mrr is not None for each in found.candidates)
+
+
+def _is_measured(candidate: ListCandidate) -> bool:
+    return candidate.mrr is not None or bool(candidate.windows)
+
+
 def _line(candidate: ListCandidate, found: ItemSlateResults) -> CandidateLine:
     cells = (
-        figure(mean_of(candidate.mrr), 4),
-        figure(mean_of(candidate.hit), 4),
-        _difference(candidate.versus_winner),
-        _difference(candidate.hit_versus_winner),
+        (
+            figure(mean_of(candidate.mrr), 4),
+            figure(mean_of(candidate.hit), 4),
+            _difference(candidate.versus_winner),
+            _difference(candidate.hit_versus_winner),
+        )
+        if _has_verdict_figures(found)
+        else ()
     )
     windows = [figure(mean_of(window), 4) for window in candidate.windows]
     windows += ["–"] * (len(found.chosen_on) - len(windows))

@@ -84,3 +84,38 @@ def test_items_of_a_category_are_named_by_slate() -> None:
     assert "with items of the own category" in section("similar", results).coverage
     together = section("bought_together", results).coverage
     assert "with items of complementary categories" in together
+
+
+def terminal(found: ItemSlateResults) -> str:
+    """Return what the terminal shows of `bought_together`."""
+    written = StringIO()
+    results = replace(journey(), item_slates={"bought_together": found})
+    print_item_slates(Console(file=written, width=200, highlight=False), results)
+    return written.getvalue()
+
+
+def test_candidates_without_a_figure_are_not_listed() -> None:
+    """Lists that were not judged have a verdict and no table of dashes."""
+    unmeasured = tuple(
+        ListCandidate(each.name, each.title, each.baseline) for each in found().candidates
+    )
+    choice = ListChoice("mixture", judged=False, reason="too few cases to judge by")
+    shown = terminal(replace(found(), choice=choice, judged_on=None, candidates=unmeasured))
+
+    assert section("bought_together", replace(found(), candidates=unmeasured)).lines == ()
+    assert "bought_together: Mixture: Too few cases to judge by. Not judged" in shown
+    assert "25.0\u00a0% of items" in shown
+    assert "–" not in shown
+
+
+def test_past_windows_alone_have_their_own_columns() -> None:
+    """Without a window that did not choose, the table has the figures of the past windows alone."""
+    chosen_only = tuple(
+        ListCandidate(each.name, each.title, each.baseline, (CaseMean(0.07, 0.01, 50),))
+        for each in found().candidates
+    )
+    shown = terminal(replace(found(), judged_on=None, candidates=chosen_only))
+
+    assert "MRR, March" in shown
+    assert "hit@10" not in shown
+    assert "–" not in shown
