@@ -19,8 +19,8 @@ from recsvc.cli.options import (
     settings_of,
     shop_of,
 )
-from recsvc.cli.output import print_json, print_table
-from recsvc.domain.consent.consent import ConsentRecord, ConsentStatus, Purpose
+from recsvc.cli.output import print_json, print_table, say_unknown
+from recsvc.domain.consent.consent import NO_CONSENT, ConsentRecord, ConsentStatus, Purpose
 from recsvc.domain.consent.hash_chain import HistoryRow
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId
@@ -69,6 +69,8 @@ def show(
         record = stores.consents.read(known_shop(stores, shop), _key(stores, shop, customer))
         status = _status(stores, shop, record)
     _print(status, as_json)
+    if record == NO_CONSENT:
+        say_unknown(customer, shop, "no consent statement of the customer applies")
 
 
 @app.command()
@@ -122,6 +124,8 @@ def history(
         print_json(found)
     else:
         print_table(CHANGE_COLUMNS, [[row[name] for name in CHANGE_COLUMNS] for row in found])
+    if not found:
+        say_unknown(customer, shop, "no change of the customer's consents and flags is stored")
 
 
 def _write(

@@ -1,14 +1,16 @@
 """`recsvc customers`: export, erase and merge customers, for the operator."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, id_of, known_shop, settings_of
-from recsvc.cli.output import print_json, print_table, say
+from recsvc.cli.output import print_json, print_table, print_text, say, say_unknown
+from recsvc.domain.consent.consent import NO_CONSENT
 from recsvc.domain.customers.privacy import RewriteState
+from recsvc.domain.customers.profile import NO_FLAGGED_PROFILE
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
@@ -36,9 +38,11 @@ def export(
         name, key = _shop_and_key(stores, shop, customer, "CUSTOMER")
         record = stores.consents.read(name, key)
         status = stores.policy_clock.status(record, stores.policy.get(name))
-        for part in export_json(customer, status, stores.privacy.export(name, key, record)):
-            sys.stdout.write(part.decode())
-        sys.stdout.write("\n")
+        data = stores.privacy.export(name, key, record)
+        document = b"".join(export_json(customer, status, data))
+    print_text(document.decode())
+    if record == NO_CONSENT and data.profile == NO_FLAGGED_PROFILE and not _entries(document):
+        say_unknown(customer, name, "no data of the customer is stored")
 
 
 @app.command()
@@ -83,6 +87,13 @@ def _shop_and_key(
 ) -> tuple[ShopName, CustomerKey]:
     name = known_shop(stores, shop)
     return name, stores.hasher(name).key_of(CustomerId(id_of(customer, argument)))
+
+
+def _entries(document: bytes) -> list[dict[str, Any]]:
+    """Return the entries of all lists of an export that have a value."""
+    sections = msgspec.json.decode(document, type=dict[str, Any]).values()
+    lists = (section for section in sections if isinstance(section, list))
+    return [entry for section in lists for entry in section if any(entry.values())]
 
 
 def _confirm() -> None:

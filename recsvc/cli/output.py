@@ -63,6 +63,11 @@ def say(text: str) -> None:
     stderr.print(escape(text))
 
 
+def say_unknown(customer: str, shop: str, fact: str) -> None:
+    """Say that a shop stores nothing of a customer, which is an answer and no error."""
+    say(f"CUSTOMER {customer!r}: unknown to shop {shop}; {fact}")
+
+
 def complain(text: str) -> None:
     """Print an error on stderr. A key in its text, given in the wrong place, is masked."""
     stderr.print(f"[bold red]error:[/] {escape(masked(text))}")

@@ -57,6 +57,9 @@ class FlaggedProfile:
     flags: frozenset[Flag] = frozenset()
 
 
+NO_FLAGGED_PROFILE = FlaggedProfile(NO_PROFILE)
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileChange:
     """A validated change: values by field, and the flags to set or clear.

@@ -3,9 +3,13 @@
 import json
 from typing import Any
 
+import pytest
+
 from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.customers.profile import Profile
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId
+from recsvc.stores.customers.profiles import NewProfile
 from tests.contract.cli.test_commands import SHOP, Shell, shell
 from tests.contract.grocery import publish_grocery
 
@@ -48,6 +52,43 @@ def test_export_prints_the_rows_of_models(shell: Shell) -> None:
         {"version", "created_at", "holds_until_deleted"}
     ]
     assert erased["models"][0]["version"] == held["version"] == version
+
+
+@pytest.mark.parametrize(
+    ("command", "fact"),
+    [
+        (("customers", "export"), "no data of the customer is stored"),
+        (("consents", "show"), "no consent statement of the customer applies"),
+        (("consents", "history"), "no change of the customer's consents and flags is stored"),
+    ],
+)
+def test_an_unknown_customer_is_reported(shell: Shell, command: tuple[str, str], fact: str) -> None:
+    """The document on stdout stays as it is, the command succeeds, and stderr says that the shop
+    knows nothing of the customer; of a known customer it says nothing.
+    """
+    known(shell, "kim")
+    unknown, of_known = shell.run(*command, "nobody", "--json"), shell.run(*command, "kim")
+
+    assert unknown.stderr == f"CUSTOMER 'nobody': unknown to shop {SHOP}; {fact}\n"
+    json.loads(unknown.stdout)
+    assert of_known.stderr == ""
+
+
+@pytest.mark.parametrize("command", [("customers", "export"), ("consents", "history")])
+def test_an_erased_customer_is_not_unknown(shell: Shell, command: tuple[str, str]) -> None:
+    """The history of an erased customer remains, so the commands have something to show."""
+    known(shell, "leo")
+    shell.run("customers", "erase", "leo", "--yes")
+
+    assert shell.run(*command, "leo").stderr == ""
+
+
+def test_a_profile_alone_is_data(shell: Shell) -> None:
+    """The export of a customer with a profile and without consents is not reported as empty."""
+    key = shell.stores.hasher(SHOP).key_of(CustomerId("mia"))
+    shell.stores.profiles.put_many(SHOP, [NewProfile(key, Profile(segments=("vip",)), {})])
+
+    assert shell.run("customers", "export", "mia").stderr == ""
 
 
 def test_erase_prints_the_receipt(shell: Shell) -> None:
