@@ -64,12 +64,16 @@ def given_order(
 
 
 def _ranked(rows: Array, own: Candidates, at_own: Array) -> RankedItems:
-    size, listed = len(rows), np.flatnonzero(at_own != UNKNOWN_ROW)
-    reasons = np.full(size, int(ReasonCode.POPULAR), dtype=np.int64)
-    reasons[listed] = own.reasons[at_own[listed]]
-    reason_rows: list[int | None] = [None] * size
-    if own.reason_items is not None:
-        named = own.reason_items[at_own[listed]].tolist()
-        for place, row in zip(listed.tolist(), named, strict=True):
-            reason_rows[place] = None if row == UNKNOWN_ROW else row
-    return RankedItems(rows.tolist(), reasons.tolist(), reason_rows)
+    if not len(own):
+        return RankedItems(rows.tolist(), [_POPULAR] * len(rows), [None] * len(rows))
+    is_own = at_own != UNKNOWN_ROW  # other rows read the last entry of the list, which is replaced
+    reasons: list[int] = np.where(is_own, own.reasons[at_own], _POPULAR).tolist()
+    if own.reason_items is None:
+        return RankedItems(rows.tolist(), reasons, [None] * len(rows))
+    named = np.where(is_own, own.reason_items[at_own], UNKNOWN_ROW).tolist()
+    return RankedItems(
+        rows.tolist(), reasons, [None if row == UNKNOWN_ROW else row for row in named]
+    )
+
+
+_POPULAR = int(ReasonCode.POPULAR)

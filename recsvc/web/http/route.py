@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flask import Request, Response, request
+from flask import Request, Response
+from flask import request as current_request
 
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
 from recsvc.usecases.access.request_access import (
@@ -89,6 +90,8 @@ class Route:
         body_is_optional = self.body_is_optional
 
         def call(**path: str) -> Response:
+            # Flask's proxy would look the request up at each access.
+            request: Request = current_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - documented
             this = Call(
                 services,
                 access,
