@@ -7,7 +7,9 @@ RecsvcError
 ├── NotFound              404  no such path or resource
 ├── MethodNotAllowed      405
 ├── Conflict              409  the current state of the resource does not allow the request
+├── LengthRequired        411  a body of lines without a Content-Length
 ├── PayloadTooLarge       413
+├── UriTooLong            414
 ├── UnsupportedMedia      415
 ├── Unprocessable         422  the request contradicts an earlier one
 ├── Overloaded            429  the worker has reached its limit of concurrent requests
@@ -85,10 +87,22 @@ class Conflict(RecsvcError):
     title = "Conflict"
 
 
+class LengthRequired(RecsvcError):
+    status = 411
+    code = "length_required"
+    title = "Length required"
+
+
 class PayloadTooLarge(RecsvcError):
     status = 413
     code = "payload_too_large"
     title = "Payload too large"
+
+
+class UriTooLong(RecsvcError):
+    status = 414
+    code = "uri_too_long"
+    title = "URI too long"
 
 
 class UnsupportedMedia(RecsvcError):

@@ -7,7 +7,7 @@ from flask import Flask, request
 from werkzeug.exceptions import NotFound as PathNotFound
 from werkzeug.routing import Map
 
-from recsvc.domain.errors import NotFound
+from recsvc.domain.errors import NotFound, UriTooLong
 from recsvc.web import openapi
 from recsvc.web.http import metrics
 from recsvc.web.http.bodies import JSON_BODY
@@ -36,6 +36,8 @@ from recsvc.web.routes import (
     rankings,
     recommendations,
 )
+
+MAX_TARGET_BYTES = 16 * 1024  # path, decoded, and query
 
 ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
@@ -66,6 +68,7 @@ def create_app(services: Services, more_routes: Sequence[Route] = ()) -> Flask:
     app.url_map = paths_of((*all_routes(), *more_routes)) if more_routes else shared_paths()
     bound = {route.name: route.bound(services) for route in (*all_routes(), *more_routes)}
     app.view_functions.update(bound)
+    app.before_request(refuse_long_targets)
     app.before_request(refuse_other_slashes)
     register_problems(app)
     metrics.count_requests(app)
@@ -92,6 +95,16 @@ def paths_of(routes: Sequence[Route]) -> Map:
     for route in routes:
         app.add_url_rule(route.path, route.name, methods=[route.method])
     return app.url_map
+
+
+def refuse_long_targets() -> None:
+    environ = request.environ
+    size = len(environ["PATH_INFO"]) + len(environ.get("QUERY_STRING", ""))
+    if size > MAX_TARGET_BYTES:
+        raise UriTooLong(
+            f"path and query have {size} bytes, {MAX_TARGET_BYTES} at most; POST /v1/pages takes "
+            "the same filters in its body"
+        )
 
 
 def refuse_other_slashes() -> None:

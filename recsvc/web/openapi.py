@@ -10,7 +10,7 @@ from flask import Response
 
 from recsvc.domain.values.ids import id_rule, id_schema
 from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
-from recsvc.web.http.bodies import MAX_LINES
+from recsvc.web.http.bodies import MAX_LINES, NDJSON_TYPE
 from recsvc.web.http.conditional_responses import Constant
 from recsvc.web.http.parameters import Parameter
 from recsvc.web.http.paths import most_bytes
@@ -49,7 +49,9 @@ REFUSALS = {
     403: "The key lacks the scope, or the token is for another customer",
     404: "The named resource does not exist",
     409: "The current state of the resource does not allow the request",
+    411: "A body of lines needs a Content-Length",
     413: "The body is too large",
+    414: "Path and query are longer than 16 KiB",
     415: "The body is not plain JSON",
     422: "The Idempotency-Key was used with another request before",
     429: "The worker is at its concurrency limit, or a rate limit is exceeded",
@@ -192,8 +194,11 @@ def _statuses(route: Route) -> list[int]:
     statuses = [400] if route.query is not None else []
     if route.access is not None:
         statuses += [401, 403, 429, 503]
+        statuses += [414]
     if route.body is not None:
         statuses += [413, 415]
+        if route.body_kind.media_type == NDJSON_TYPE:
+            statuses += [411]
     if not route.bypasses_limits:
         statuses += [429]
     return sorted({*statuses, *route.also} - {UNCHANGED})

@@ -17,7 +17,13 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 from flask import Request
 
-from recsvc.domain.errors import BadRequest, FieldError, PayloadTooLarge, UnsupportedMedia
+from recsvc.domain.errors import (
+    BadRequest,
+    FieldError,
+    LengthRequired,
+    PayloadTooLarge,
+    UnsupportedMedia,
+)
 from recsvc.web.http.body_errors import bad_body
 from recsvc.web.http.json_faults import first_fault, has_lone_surrogate, is_too_long
 
@@ -71,12 +77,19 @@ def check_headers(request: Request, kind: BodyKind = JSON_BODY) -> None:
         raise UnsupportedMedia("the charset of JSON is utf-8; send utf-8 or no charset")
 
 
+def has_large_body(request: Request) -> bool:
+    """Return True if a refused request may still be sending: close its connection."""
+    return (request.content_length or 0) > MAX_BODY_BYTES or "Transfer-Encoding" in request.headers
+
+
 def is_bodiless(request: Request) -> bool:
-    """Return True if no header announces a body: no type, no coding, no length."""
+    """Return True if no header announces bytes of a body. A type alone announces none.
+
+    Generated clients send the Content-Type of a body that they leave out.
+    """
     headers = request.headers
     return (
         not request.content_length
-        and not headers.get("Content-Type")
         and "Content-Encoding" not in headers
         and "Transfer-Encoding" not in headers
     )
@@ -88,7 +101,13 @@ def read_body(request: Request, shape: type[T], kind: BodyKind = JSON_BODY) -> T
 
 
 def read_lines(request: Request, kind: BodyKind = NDJSON_BODY) -> list[bytes]:
-    """Wait for an NDJSON body and return its lines, without blank ones."""
+    """Wait for an NDJSON body and return its lines, without blank ones.
+
+    The server does not tell a cut body without a length from a complete one. JSON that was cut is
+    not valid; lines that were cut would be applied in part.
+    """
+    if request.content_length is None:
+        raise LengthRequired("a body of lines needs a Content-Length")
     body = _read(request, kind)
     if body.count(b"\n") > MAX_LINES:  # a line costs far more memory than its bytes
         raise PayloadTooLarge(f"the body has more than {MAX_LINES} lines")
@@ -107,7 +126,18 @@ def _read(request: Request, kind: BodyKind) -> bytes:
     body = request.get_data(cache=False)
     if len(body) > kind.most_bytes:
         raise PayloadTooLarge(kind.too_large)
+    announced = request.content_length or 0
+    if len(body) < announced:
+        raise incomplete_body(f"{len(body)} of {announced} bytes arrived; nothing was written")
     return body
+
+
+def incomplete_body(fault: str) -> BadRequest:
+    return BadRequest(
+        f"the body is incomplete: {fault}",
+        code="incomplete_body",
+        errors=[FieldError("body", f"incomplete: {fault}")],
+    )
 
 
 def parse_json(body: bytes) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 import structlog
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from recsvc.domain.errors import (
     BadRequest,
@@ -23,7 +23,7 @@ from recsvc.domain.errors import (
     Unauthorized,
 )
 from recsvc.web.http import metrics
-from recsvc.web.http.bodies import TOO_LARGE
+from recsvc.web.http.bodies import TOO_LARGE, has_large_body, incomplete_body
 from recsvc.web.http.response_middleware import REQUEST_ID
 
 PROBLEM = "application/problem+json"
@@ -81,7 +81,9 @@ def answer_http_exception(error: HTTPException) -> Response:
     """Answer the refusals of Flask: unknown paths, wrong methods, bodies over the limit."""
     status = error.code or 500
     known = _KNOWN.get(status)
-    if known is not None:
+    if isinstance(error, ClientDisconnected):
+        response = answer_error(incomplete_body("the connection ended; nothing was written"))
+    elif known is not None:
         response = answer_error(known)
     else:
         code = error.name.lower().replace(" ", "_").replace("'", "")
@@ -110,6 +112,8 @@ def problem_response(
     problem = Problem(f"urn:recsvc:problem:{code}", title, status, code, detail, errors or [])
     response = Response(msgspec.json.encode(problem), status, content_type=PROBLEM)
     response.headers["Cache-Control"] = "private, no-store"
+    if has_large_body(request):
+        response.headers["Connection"] = "close"
     return response
 
 
