@@ -57,7 +57,7 @@ def erase(
     with open_stores(settings_of(data_dir)) as stores:
         name, key = _shop_and_key(stores, shop, customer, "CUSTOMER")
         if not yes:
-            _confirm()
+            _confirm("Erase this customer permanently?", "erases")
         receipt = stores.privacy.erase(name, key, COMMAND_LINE)
         _finish_rewrite(stores, name, receipt.rewrite.state)
     _print(receipt_of(receipt), as_json)
@@ -67,16 +67,19 @@ def erase(
 def merge(
     customer: Customer,
     into: Annotated[str, typer.Option(help="The id of the same person that remains.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Merge a customer into another id of the same person; the stricter consent wins."""
+    """Merge a customer into another id of the same person; a refusal of either wins."""
     with open_stores(settings_of(data_dir)) as stores:
         name, key = _shop_and_key(stores, shop, customer, "CUSTOMER")
         _, remaining = _shop_and_key(stores, shop, into, "--into")
         if key == remaining:
             raise BadRequest("--into names the customer to be merged; name another one")
+        if not yes:
+            _confirm("Merge this customer, and erase the first id permanently?", "merges")
         receipt = stores.privacy.merge(name, key, remaining, COMMAND_LINE)
         _finish_rewrite(stores, name, receipt.rewrite.state)
     _print(merge_of(into, receipt), as_json)
@@ -96,11 +99,11 @@ def _entries(document: bytes) -> list[dict[str, Any]]:
     return [entry for section in lists for entry in section if any(entry.values())]
 
 
-def _confirm() -> None:
+def _confirm(question: str, verb: str) -> None:
     if not sys.stdin.isatty():
-        raise BadRequest("the confirmation needs a terminal; --yes erases without it")
-    if not typer.confirm("Erase this customer permanently?", err=True):
-        raise BadRequest("nothing was erased")
+        raise BadRequest(f"the confirmation needs a terminal; --yes {verb} without it")
+    if not typer.confirm(question, err=True):
+        raise BadRequest("nothing was changed")
 
 
 def _finish_rewrite(stores: Stores, shop: ShopName, state: RewriteState) -> None:

@@ -133,9 +133,10 @@ class ConsentRules(RuleBasedStateMachine):
 
     @rule(name=NAMES, is_interrupted=st.booleans())
     def merges_customers(self, name: str, is_interrupted: bool) -> None:
-        """Merge a customer into the other, which then permits the purposes that both permitted.
+        """Merge a customer into the other, whose grants end where the merged customer refused.
 
-        A merge that was interrupted after its atomic step is completed by the next call.
+        A merge that was interrupted after its atomic step is completed by the next call. A customer
+        without data changes nothing.
         """
         into = other_than(name)
         away, remaining = self.expected[name], self.expected[into]
@@ -143,6 +144,14 @@ class ConsentRules(RuleBasedStateMachine):
         if away.is_erased or remaining.is_erased:
             with pytest.raises(Conflict):
                 self.service.privacy.merge(self.shop, *keys, "test")
+            return
+        if not self.has_data(keys[0]):
+            before = self.stored_data_of(keys[1])
+            assert not self.service.privacy.merge(self.shop, *keys, "test").was_known
+            assert (self.stored_data_of(keys[0]), self.stored_data_of(keys[1])) == (
+                (set(), [], []),
+                before,
+            )
             return
         shared = all(self.is_permitted(each, Purpose.PERSONALIZATION) for each in CUSTOMERS)
         with_offer_events = all(
@@ -168,6 +177,10 @@ class ConsentRules(RuleBasedStateMachine):
 
     def hand_over_other_data(self, name: str, into: str, *, with_offer_events: bool) -> None:
         """Hand over the expectations of other rules. `with_offer_events`: both permit offers."""
+
+    def has_data(self, key: CustomerKey) -> bool:
+        profile = self.connections.writes.get(redis_keys.profile(self.shop, key))
+        return profile is not None or any(self.stored_data_of(key))
 
     def stored_data_of(self, key: CustomerKey) -> tuple[set[bytes], list[bytes], list[bytes]]:
         """Return the fields of the customer's hash, the recent activity, and the logged events."""

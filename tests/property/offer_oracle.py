@@ -20,6 +20,7 @@ class ExpectedOffer:
     codes: frozenset[str] | None = None
     claims: list["ExpectedClaim"] = field(default_factory=list)
     dismissed: set[str] = field(default_factory=set)
+    used_up: set[str | None] = field(default_factory=set)  # codes of cancelled redemptions
     is_gone: bool = False
 
     @property
@@ -27,11 +28,14 @@ class ExpectedOffer:
         return [each for each in self.claims if each.counts]
 
     @property
+    def assigned(self) -> set[str | None]:
+        """The codes that no further claim can have."""
+        return {each.code for each in self.counting} | self.used_up
+
+    @property
     def is_exhausted(self) -> bool:
-        counting = self.counting
-        assigned = {each.code for each in counting}
-        has_room = self.total is None or len(counting) < self.total
-        return not has_room or (self.codes is not None and self.codes <= assigned)
+        has_room = self.total is None or len(self.counting) < self.total
+        return not has_room or (self.codes is not None and self.codes <= self.assigned)
 
     def is_capped(self, name: str) -> bool:
         own = sum(each.holder == name for each in self.counting)
@@ -62,14 +66,20 @@ class ExpectedClaim:
     def can_be_redeemed(self) -> bool:
         """Return whether a late redemption finds a free claim and its own code."""
         offer = self.offer
+        if self.state is ClaimState.CANCELLED:
+            return False
         if self.state in (ClaimState.HELD, ClaimState.REDEEMED) or offer.is_gone:
             return True
-        is_assigned = self.code is not None and self.code in {each.code for each in offer.counting}
+        is_assigned = self.code is not None and self.code in offer.assigned
         has_room = offer.total is None or len(offer.counting) < offer.total
         return has_room and not is_assigned and not offer.is_capped(str(self.holder))
 
     def release(self) -> ClaimState:
-        if self.state is not ClaimState.REDEEMED:
+        """Release the claim with a secret key, which cancels a redemption for good."""
+        if self.state is ClaimState.REDEEMED:
+            self.offer.used_up.add(self.code)
+            self.state = ClaimState.CANCELLED
+        elif self.state is not ClaimState.CANCELLED:
             self.state = ClaimState.RELEASED
         return self.state
 

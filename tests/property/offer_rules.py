@@ -95,8 +95,7 @@ class OfferRules(ConsentRules):
 
     def hold(self, name: str, offer: ExpectedOffer, found: object) -> None:
         assert isinstance(found, Claim)
-        assigned = {each.code for each in offer.counting}
-        assert found.code not in assigned - {None}
+        assert found.code not in offer.assigned - {None}
         assert (found.code is None) if offer.codes is None else (found.code in offer.codes)
         expected = ExpectedClaim(found.claim_id, offer, name, found.code)
         offer.claims.append(expected)
@@ -105,7 +104,7 @@ class OfferRules(ConsentRules):
     @precondition(lambda self: self.offer_oracle.claims)
     @rule(name=NAMES, place=PLACES)
     def releases(self, name: str, place: int) -> None:
-        """A customer releases only their own claims; a redeemed claim stays."""
+        """A secret key releases only a claim of the customer; a redeemed claim is cancelled."""
         expected = self.offer_oracle.claim_at(place)
         assert expected is not None
         found = self.service.claim_service.release(
@@ -134,8 +133,11 @@ class OfferRules(ConsentRules):
             assert fault is None
             expected.state = ClaimState.REDEEMED
         else:
+            is_cancelled = expected.state is ClaimState.CANCELLED
             assert isinstance(fault, Conflict)
-            assert fault.code == ClaimRefusal.NOTHING_LEFT
+            assert fault.code == (
+                "redemption_cancelled" if is_cancelled else ClaimRefusal.NOTHING_LEFT
+            )
 
     @precondition(lambda self: self.offer_oracle.offers)
     @rule(name=NAMES, offer_id=OFFERS)

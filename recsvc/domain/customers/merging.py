@@ -1,13 +1,14 @@
 """The rules for merging the data of two customers into one. Pure.
 
-After a merge a purpose is permitted only if both customers permitted it before: a grant of one ends
-if the other never granted. Data that either of them denies is not handed over.
+A refusal (denied or withdrawn) of either customer wins; unknown and expired are no refusals.
+Without one the remaining customer's statement stays exactly as it is: a grant of the merged
+customer neither widens nor ages it. Data that either of them does not permit is not handed over.
 """
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from recsvc.domain.consent.consent import PurposeConsent, Tombstone, natural_sort_key
+from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent, Tombstone
 from recsvc.domain.customers import recent_events as recent
 from recsvc.domain.customers.history_changes import HistoryDraft
 from recsvc.domain.customers.profile import MAX_SEGMENTS, Profile
@@ -17,25 +18,39 @@ from recsvc.domain.values.attributes import MAX_ATTRIBUTES
 SOURCE = "merge"
 
 
-def stricter_consent(
+def merged_consent(
     mine: PurposeConsent | None, other: PurposeConsent | None, now_us: int
 ) -> PurposeConsent | None:
-    """Return the consent of the remaining customer; None if neither made a statement.
-
-    Of two grants the older counts, with the lower of the two policy versions.
-    """
+    """Return the statement of the remaining customer (`mine`); None if there is none."""
+    if other is None or other.granted:
+        return mine
     if mine is None:
-        return None if other is None or other.granted else other
+        return other
     if not mine.granted:
         return mine
-    if other is None or not other.granted:
-        at_us = max([now_us, mine.at_us + 1, *([other.at_us + 1] if other else [])])
-        return PurposeConsent(False, at_us, mine.first_granted_at_us, None, SOURCE)
-    older = min(mine, other, key=lambda grant: grant.at_us)
-    firsts = [each.first_granted_at_us for each in (mine, other)]
-    first = min((each for each in firsts if each is not None), default=None)
-    version = _lower(mine.policy_version, other.policy_version)
-    return PurposeConsent(True, older.at_us, first, version, older.source)
+    at_us = max(now_us, mine.at_us + 1, other.at_us + 1)
+    return PurposeConsent(False, at_us, mine.first_granted_at_us, None, SOURCE)
+
+
+def statement_of(record: ConsentRecord, purpose: Purpose) -> PurposeConsent | None:
+    """Return the merged customer's statement. An unreadable one may be a refusal, and is one."""
+    if purpose in record.unreadable:
+        return PurposeConsent(False, 0, None, None, SOURCE)
+    return record.purposes.get(purpose)
+
+
+def ended_purposes(mine: ConsentRecord, other: ConsentRecord) -> tuple[Purpose, ...]:
+    """Return the purposes that the remaining customer granted and the merged one refused."""
+    granted = [purpose for purpose in Purpose if _is_granted(mine.purposes.get(purpose))]
+    return tuple(purpose for purpose in granted if _is_refused(statement_of(other, purpose)))
+
+
+def _is_granted(statement: PurposeConsent | None) -> bool:
+    return statement is not None and statement.granted
+
+
+def _is_refused(statement: PurposeConsent | None) -> bool:
+    return statement is not None and not statement.granted
 
 
 def merged_tombstone(mine: Tombstone | None, other: Tombstone | None) -> Tombstone | None:
@@ -81,7 +96,3 @@ def merged_history(
     draft = HistoryDraft(mine, now_seconds)
     draft.add(other)
     return draft.finished()
-
-
-def _lower(one: str | None, other: str | None) -> str | None:
-    return None if one is None or other is None else min(one, other, key=natural_sort_key)

@@ -36,6 +36,8 @@ class ErasureResult:
 class MergeResult:
     """The result of a merge. `recorded_at_us`: the time of its history rows.
 
+    `ended`: purposes that the remaining customer had granted and the merged customer refused.
+    `was_known`: False if the store knows nothing of the merged customer; then nothing changed.
     `has_shared`: both customers permitted personalization, so profile, recent events and purchases
     were handed over. `has_shared_offers`: both permitted offers as well, so offer events were.
     """
@@ -44,3 +46,9 @@ class MergeResult:
     recorded_at_us: int
     has_shared: bool
     has_shared_offers: bool
+    ended: tuple[str, ...] = ()
+    was_known: bool = True
+
+    @classmethod
+    def unchanged(cls, into: CustomerKey, at_us: int) -> "MergeResult":
+        return cls(into, at_us, has_shared=False, has_shared_offers=False, was_known=False)

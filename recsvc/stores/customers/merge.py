@@ -15,11 +15,13 @@ from redis.client import Pipeline
 from recsvc.domain.consent.consent import ConsentRecord, Flag, Purpose, PurposeConsent
 from recsvc.domain.consent.hash_chain import RowDraft, RowKind
 from recsvc.domain.customers.merging import (
+    ended_purposes,
+    merged_consent,
     merged_events,
     merged_history,
     merged_profile,
     merged_tombstone,
-    stricter_consent,
+    statement_of,
 )
 from recsvc.domain.customers.old_purchases import history_of
 from recsvc.domain.customers.privacy import MergeResult
@@ -72,6 +74,11 @@ class _StoredCustomer:
     recent: list[bytes]
     purchases: bytes | list[bytes]  # the text of the history, or the list of an older release
 
+    @property
+    def is_unknown(self) -> bool:
+        """True if the store has no data of the customer. Claims and events follow a statement."""
+        return not (self.fields or self.profile or self.recent or self.purchases)
+
 
 class MergeStore:
     def __init__(self, change_writer: ChangeWriter, policy_clock: PolicyClock) -> None:
@@ -100,9 +107,15 @@ class MergeStore:
             other, mine = _side(stored[:_REPLIES]), _side(stored[_REPLIES:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
+            if other.is_unknown:
+                return WriteStep(), MergeResult.unchanged(into, time.recorded_at_us)
             both = self._both_permit((other, mine), read_minimums(_readable(policy)), time.now_us)
             merged = MergeResult(
-                into, time.recorded_at_us, both(Purpose.PERSONALIZATION), both(*_OFFERS)
+                into,
+                time.recorded_at_us,
+                both(Purpose.PERSONALIZATION),
+                both(*_OFFERS),
+                ended_purposes(mine.record, other.record),
             )
             tombstone = new_tombstone(other.record, time)
             draft = _MergeDraft(shop, into, actor)
@@ -182,7 +195,7 @@ class _MergeDraft:
             if purpose in mine.record.unreadable:  # denies; only a live statement repairs it
                 continue
             last = mine.record.purposes.get(purpose)
-            consent = stricter_consent(last, other.record.purposes.get(purpose), now_us)
+            consent = merged_consent(last, statement_of(other.record, purpose), now_us)
             if consent is not None and consent != last:
                 self._put_purpose(mine, purpose, consent)
 

@@ -13,7 +13,8 @@ _log = structlog.get_logger()
 
 def encode_note(merged: MergeResult) -> bytes:
     shared, offers = int(merged.has_shared), int(merged.has_shared_offers)
-    return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {offers}".encode()
+    ended = ",".join(merged.ended)
+    return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {offers} {ended}".encode()
 
 
 def decode_notes(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, MergeResult]:
@@ -28,8 +29,9 @@ def decode_notes(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerK
 
 
 def _merged(note: bytes) -> MergeResult:
-    into, at_us, shared, offers = note.split(b" ")
-    return MergeResult(_key(into), int(at_us), shared == b"1", offers == b"1")
+    into, at_us, shared, offers, *more = note.split(b" ")  # earlier notes end here
+    ended = tuple(more[0].decode().split(",")) if more and more[0] else ()
+    return MergeResult(_key(into), int(at_us), shared == b"1", offers == b"1", ended)
 
 
 def _key(text: bytes) -> CustomerKey:

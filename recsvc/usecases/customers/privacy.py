@@ -1,6 +1,6 @@
 """Privacy use cases: export, merge and erase a customer. The caller checks authorization."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,9 +73,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class MergeReceipt:
-    """The result of a merge. `has_shared`: personal data was handed over."""
+    """The result of a merge. `has_shared`: personal data was handed over.
 
+    `ended`: purposes of the remaining customer that the merged customer's refusal ended.
+    """
+
+    was_known: bool
     has_shared: bool
+    ended: Sequence[str]
     undrained_events_removed: int
     rewrite: Rewrite
 
@@ -146,10 +151,15 @@ class PrivacyService:
         if begun is not None:
             removed = self._finish_merge(shop, away, begun)
             if begun.into == into:
-                return MergeReceipt(begun.has_shared, removed, self._request_rewrite(shop))
+                return self._receipt(shop, begun, removed)
         merged = self._stores.merges.merge(shop, away, into, actor)
-        removed = self._finish_merge(shop, away, merged)
-        return MergeReceipt(merged.has_shared, removed, self._request_rewrite(shop))
+        if not merged.was_known:
+            return MergeReceipt(False, False, (), 0, Rewrite(RewriteState.NOT_DUE))
+        return self._receipt(shop, merged, self._finish_merge(shop, away, merged))
+
+    def _receipt(self, shop: ShopName, merged: MergeResult, removed: int) -> MergeReceipt:
+        rewrite = self._request_rewrite(shop)
+        return MergeReceipt(merged.was_known, merged.has_shared, merged.ended, removed, rewrite)
 
     def _finish_merge(self, shop: ShopName, away: CustomerKey, merged: MergeResult) -> int:
         """Hand over the claims of `away` and erase the rest; return the number of removed events.

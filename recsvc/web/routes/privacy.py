@@ -68,12 +68,15 @@ class MergeBody(msgspec.Struct, forbid_unknown_fields=True):
 class MergeView(msgspec.Struct, frozen=True):
     """The result of a merge.
 
+    `was_known`: false if the store knows nothing of the merged customer; then nothing changed.
     `has_shared`: both customers permitted personalization, so profile, recent events and purchases
-    were merged.
+    were merged. `ended_purposes`: granted by the remaining customer, refused by the merged one.
     """
 
     into: str
+    was_known: bool
     has_shared: bool
+    ended_purposes: list[str]
     undrained_events_removed: int
     append_only_file: RewriteView
     shop_removes: list[str]
@@ -98,10 +101,12 @@ def post_merge(call: Call, customer_id: str) -> Response:
 def merge_of(into: str, merged: MergeReceipt) -> MergeView:
     return MergeView(
         into,
+        merged.was_known,
         merged.has_shared,
+        list(merged.ended),
         merged.undrained_events_removed,
         RewriteView(merged.rewrite.state),
-        list(SHOP_RENAMES),
+        list(SHOP_RENAMES) if merged.was_known else [],
     )
 
 
@@ -157,9 +162,10 @@ ROUTES = (
         MergeView,
         body=MergeBody,
         also=(409,),
-        remark="A purpose stays granted only if both customers granted it. "
-        "Flags add up. Profile, recent events and purchases are merged if both customers permit "
-        "personalization, offer events if both permit offers as well. Claims are always merged, "
+        remark="A refusal (denied or withdrawn) of either customer wins; otherwise the statements "
+        "of the remaining customer stay as they are. An id that the store does not know changes "
+        "nothing. Flags add up. Profile, recent events and purchases are merged if both customers "
+        "permit personalization, offer events if both permit offers too. Claims are always merged, "
         "since caps count per person. The customer in the path is left as erased. Repeat a failed "
         "call to complete it. 409 if either customer is erased or merged.",
         name="post_merge",

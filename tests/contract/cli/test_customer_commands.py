@@ -125,8 +125,20 @@ def test_merge_names_the_remaining_customer(shell: Shell) -> None:
     gone = known(shell, "ida-guest")
     known(shell, "ida")
 
-    receipt = shell.json("customers", "merge", "ida-guest", "--into", "ida")
+    receipt = shell.json("customers", "merge", "ida-guest", "--into", "ida", "--yes")
 
     assert receipt["into"] == "ida"
     assert shell.stores.consents.read(SHOP, gone).is_empty
-    assert "erased or merged" in shell.refusal("customers", "merge", "ida-guest", "--into", "ida")
+    again = shell.refusal("customers", "merge", "ida-guest", "--into", "ida", "--yes")
+    assert "erased or merged" in again
+
+
+def test_a_merge_asks_and_names_what_ended(shell: Shell) -> None:
+    """Without a terminal the command needs --yes; the receipt has the purposes that ended."""
+    known(shell, "ida-guest")
+    known(shell, "ida")
+    asked = shell.refusal("customers", "merge", "ida-guest", "--into", "ida")
+    unknown = shell.json("customers", "merge", "stranger", "--into", "ida", "--yes")
+
+    assert "--yes merges without it" in asked
+    assert (unknown["was_known"], unknown["ended_purposes"]) == (False, [])

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.customers.purchase_history import decode
 from recsvc.domain.values.ids import CustomerId, OfferId
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.consents.record_codec import field_of
 from tests.consents import now_us
 from tests.contract.customers.erasures import (
     erase,
@@ -42,32 +44,46 @@ def purposes(service: Service, customer: CustomerId) -> Any:
 
 
 @pytest.mark.parametrize(("away", "into"), list(itertools.product(ANSWERS, ANSWERS)))
-def test_a_purpose_is_permitted_if_both_permitted_it(
-    service: Service, away: bool | None, into: bool | None
-) -> None:
-    """No statement counts as stricter than a grant."""
+def test_a_refusal_of_either_wins(service: Service, away: bool | None, into: bool | None) -> None:
+    """A grant of the merged customer does not widen; a missing statement does not end a grant."""
     for customer, granted in ((ANNA, away), (BERT, into)):
         if granted is not None:
             service.consent(customer, {"email": granted})
 
-    merged(service)
+    found = merged(service)
 
-    assert purposes(service, BERT)["email"]["permitted"] is (away is True and into is True)
+    is_ended = into is True and away is False
+    assert found["ended_purposes"] == (["email"] if is_ended else [])
+    assert purposes(service, BERT)["email"]["permitted"] is (into is True and not is_ended)
     assert purposes(service, ANNA)["email"]["state"] == "unknown"
 
 
-def test_of_two_grants_the_older_counts(service: Service) -> None:
-    """The older grant counts with the lower policy version, so the merged grant expires first."""
-    path = "/v1/customers/{}/consents"
-    for customer, version in ((ANNA, "v9"), (BERT, "v10")):
-        body = {"purposes": {"email": True}, "policy_version": version}
-        service.put(path.format(customer), body)
-    at = purposes(service, ANNA)["email"]["at"]
+@pytest.mark.parametrize("away", [None, True])
+def test_a_grant_stays_exactly_as_it_is(service: Service, away: bool | None) -> None:
+    """Time, policy version and source of the remaining customer's grant do not change."""
+    body = {"purposes": {"email": True}, "policy_version": "v10", "source": "checkout"}
+    service.put(f"/v1/customers/{BERT}/consents", body)
+    service.consent(ANNA, {"analytics": True})
+    if away is not None:
+        body = {"purposes": {"email": away}, "policy_version": "v9", "source": "banner"}
+        service.put(f"/v1/customers/{ANNA}/consents", body)
+    before = purposes(service, BERT)["email"]
 
     merged(service)
 
-    assert purposes(service, BERT)["email"]["at"] == at
-    assert purposes(service, BERT)["email"]["policy_version"] == "v9"
+    assert purposes(service, BERT)["email"] == before
+
+
+def test_a_refusal_of_the_merged_customer_is_kept(service: Service) -> None:
+    """The remaining customer, who made no statement, has the refusal with its time and source."""
+    body = {"purposes": {"email": False}, "source": "banner"}
+    service.put(f"/v1/customers/{ANNA}/consents", body)
+    before = purposes(service, ANNA)["email"]
+    service.consent(BERT, {"analytics": True})
+
+    merged(service)
+
+    assert purposes(service, BERT)["email"] == before
 
 
 def test_flags_add_up(service: Service) -> None:
@@ -266,12 +282,42 @@ def test_an_invalid_merge_is_refused(service: Service, into: str, code: str) -> 
     assert reply.json["errors"][0]["field"] == "into"
 
 
-def test_merging_an_unknown_customer_ends_the_grants(service: Service) -> None:
-    """An unknown customer never granted, so the grants of the remaining customer end."""
+def test_merging_an_unknown_customer_changes_nothing(service: Service) -> None:
+    """The receipt says so; neither customer has a new field, row or tombstone."""
     full_life(service, BERT)
+    before = purposes(service, BERT), keys_of(service, BERT), keys_of(service, ZOE)
 
-    assert not merged(service, ZOE)["has_shared"]
-    assert purposes(service, BERT)["personalization"]["source"] == "merge"
+    found = merged(service, ZOE)
+
+    assert (found["was_known"], found["has_shared"], found["ended_purposes"]) == (False, False, [])
+    assert found["append_only_file"] == {"rewrite": "not_due"}
+    assert before == (purposes(service, BERT), keys_of(service, BERT), keys_of(service, ZOE))
+    service.consent(ZOE)
+    assert purposes(service, ZOE)["personalization"]["permitted"]
+
+
+def test_a_visitor_without_statements_keeps_the_grants_of_the_account(service: Service) -> None:
+    """A login does not end the newsletter: the visitor's profile alone is no refusal."""
+    full_life(service, BERT)
+    before = purposes(service, BERT)
+    service.send("PATCH", f"/v1/customers/{ZOE}/profile", {"attributes": {"cart": 3}})
+
+    found = merged(service, ZOE)
+
+    assert (found["was_known"], found["has_shared"]) == (True, False)
+    assert purposes(service, BERT) == before
+
+
+def test_an_unreadable_statement_of_the_merged_customer_is_a_refusal(service: Service) -> None:
+    """The statement may have been a refusal, so the grant of the remaining customer ends."""
+    service.consent(BERT, {"email": True})
+    service.consent(ANNA, {"email": True})
+    store = service.stores.connections.writes
+    name = redis_keys.customer(service.shop, key_of(service, ANNA))
+    store.hset(name, field_of(Purpose.EMAIL), b"?")
+
+    assert merged(service)["ended_purposes"] == ["email"]
+    assert not purposes(service, BERT)["email"]["permitted"]
 
 
 def test_earlier_erasures_apply_after_a_merge(service: Service) -> None:
