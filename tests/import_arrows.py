@@ -68,7 +68,8 @@ USECASES = {
 }
 WEB = {
     "http": set[str](),
-    "openapi": {"http"},
+    "document": {"http"},
+    "openapi": {"document", "http"},
     "routes": {"http"},
     "app": {"routes", "openapi", "http"},
 }

@@ -8,17 +8,30 @@ from typing import Any
 import msgspec
 from flask import Response
 
+from recsvc.domain.api_keys import Scope
 from recsvc.domain.values.ids import id_rule, id_schema
 from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
+from recsvc.web.document.contents import REFERENCES, answer_content, body_content, refusal
+from recsvc.web.document.headers import (
+    ANSWER_HEADERS,
+    CUSTOMER_TOKEN,
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
+    PRIVACY_CONTROL,
+    REQUEST_ID,
+    Header,
+    answer_headers,
+)
+from recsvc.web.document.schemas import completed
+from recsvc.web.document.tags import TAGS, tag_list
 from recsvc.web.http.bodies import MAX_LINES, NDJSON_TYPE
 from recsvc.web.http.conditional_responses import Constant
 from recsvc.web.http.parameters import Parameter
 from recsvc.web.http.paths import most_bytes
-from recsvc.web.http.problems import PROBLEM, Problem
+from recsvc.web.http.problems import Problem
 from recsvc.web.http.rendering import JSON
 from recsvc.web.http.route import Call, Route
 
-REFERENCES = "#/components/schemas/{name}"
 DESCRIPTION = (
     "Recommendations and offers; consent is checked first. "
     "Keys are sent as `Authorization: Bearer <key>`; "
@@ -43,23 +56,15 @@ SECURITY_SCHEMES = {
         "id or its text, `sub` the customer, and `exp` at most 15 minutes after `iat`",
     },
 }
-REFUSALS = {
-    400: "A parameter, an id or the body is not valid",
-    401: "The key or token is missing or not valid",
-    403: "The key lacks the scope, or the token is for another customer",
-    404: "The named resource does not exist",
-    409: "The current state of the resource does not allow the request",
-    411: "A body of lines needs a Content-Length",
-    413: "The body is too large",
-    414: "Path and query are longer than 16 KiB",
-    415: "The body is not plain JSON",
-    422: "The Idempotency-Key was used with another request before",
-    429: "The worker is at its concurrency limit, or a rate limit is exceeded",
-    503: "The store did not answer in time",
-}
 UNCHANGED, UNCHANGED_IS = 304, "The client's copy, named by If-None-Match, is current"
 
+SERVERS = [
+    {"url": "/", "description": "The host that serves this document"},
+    {"url": "http://127.0.0.1:8000", "description": "A service on this machine"},
+]
+_SCOPES_OF_ANSWERS = (Scope.RECOMMEND, Scope.OFFERS, Scope.EVENTS)
 _PATH_VARIABLE = re.compile(r"<id:(\w+)>")
+_REFERRED = re.compile(REFERENCES.format(name=r"(\w+)"))
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
@@ -69,15 +74,28 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(
         [*_sorted(structs), Problem], ref_template=REFERENCES
     )
+    bodies = _within(schemas, {route.body.__name__ for route in listed if route.body})
     paths: dict[str, dict[str, Any]] = {}
     for route in listed:
         path = _PATH_VARIABLE.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "recsvc", "version": version("recsvc"), "description": DESCRIPTION},
+        "info": {
+            "title": "recsvc",
+            "version": version("recsvc"),
+            "description": DESCRIPTION,
+            "contact": {"name": "The operator of this service"},
+            "license": {"name": "Chosen by the operator", "identifier": "LicenseRef-Operator"},
+        },
+        "servers": SERVERS,
+        "tags": tag_list(),
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": SECURITY_SCHEMES},
+        "components": {
+            "schemas": completed(schemas, bodies),
+            "headers": ANSWER_HEADERS,
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }
 
 
@@ -107,17 +125,19 @@ def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
-        "tags": [route.tag],
+        "tags": [TAGS[route.tag][0]],
         "security": _security(route),
         "responses": _responses(route),
     }
-    parameters = [*_path_parameters(route), *_query_parameters(route)]
-    if parameters:
-        operation["parameters"] = parameters
-    if route.access is not None:
-        operation["description"] = f"{_scopes(route.access)} {route.remark}".strip()
+    operation["parameters"] = [
+        *_path_parameters(route),
+        *_query_parameters(route),
+        *map(dict, _header_parameters(route)),
+    ]
+    needs = "Open without a key." if route.access is None else _scopes(route.access)
+    operation["description"] = f"{needs} {route.remark}".strip()
     if route.body is not None:
-        content = _body_content(route, route.body)
+        content = body_content(route, route.body)
         operation["requestBody"] = {
             "description": f"At most {route.body_kind.most_bytes} bytes.",
             "required": not route.body_is_optional,
@@ -146,6 +166,18 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
     ]
 
 
+def _header_parameters(route: Route) -> list[Header]:
+    access, found = route.access, [REQUEST_ID]
+    if UNCHANGED in route.also:
+        found.append(IF_NONE_MATCH)
+    if access is None or access.browser in (BrowserAccess.NOTHING, BrowserAccess.ANONYMOUS):
+        return found
+    found.append(CUSTOMER_TOKEN)
+    if access.scope in _SCOPES_OF_ANSWERS:
+        found.append(PRIVACY_CONTROL)
+    return [*found, IDEMPOTENCY_KEY] if route.takes_idempotency_key else found
+
+
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
     return [_query_parameter(p) for p in route.query.parameters] if route.query else []
 
@@ -161,9 +193,12 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _query_schema(parameter: Parameter) -> dict[str, Any]:
+    one = dict(parameter.schema)
+    if "enum" in one:
+        one.setdefault("type", "string")
     if parameter.most == 1:
-        return dict(parameter.schema)
-    return {"type": "array", "items": dict(parameter.schema), "maxItems": parameter.most}
+        return one
+    return {"type": "array", "items": one, "maxItems": parameter.most}
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -180,14 +215,19 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": "The answer"}
-    if route.answer is not None:
-        answer["content"] = _content(route.answer)
-    else:
-        answer["content"] = {route.media_type: {}}
-    refusals = {str(status): _refusal(REFUSALS[status]) for status in _statuses(route)}
-    unchanged = {str(UNCHANGED): {"description": UNCHANGED_IS}} if UNCHANGED in route.also else {}
-    return {str(route.status): answer, **unchanged, **refusals}
+    has_tag = UNCHANGED in route.also
+    answer = {
+        "description": "The answer",
+        "headers": answer_headers(route.status, has_tag=has_tag),
+        "content": answer_content(route),
+    }
+    refusals = {str(status): refusal(status) for status in _statuses(route)}
+    unchanged = {
+        "description": UNCHANGED_IS,
+        "headers": answer_headers(UNCHANGED, has_tag=True),
+    }
+    kept = {str(UNCHANGED): unchanged} if has_tag else {}
+    return {str(route.status): answer, **kept, **refusals}
 
 
 def _statuses(route: Route) -> list[int]:
@@ -204,18 +244,15 @@ def _statuses(route: Route) -> list[int]:
     return sorted({*statuses, *route.also} - {UNCHANGED})
 
 
-def _refusal(description: str) -> dict[str, Any]:
-    schema = {"$ref": REFERENCES.format(name=Problem.__name__)}
-    return {"description": description, "content": {PROBLEM: {"schema": schema}}}
-
-
-def _body_content(route: Route, body: type) -> dict[str, Any]:
-    (media,) = _content(body).values()
-    return {route.body_kind.media_type: media}
-
-
-def _content(struct: type) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": REFERENCES.format(name=struct.__name__)}}}
+def _within(schemas: dict[str, Any], names: set[str]) -> set[str]:
+    """Return the names and those of the schemas that they refer to."""
+    found, waiting = set[str](), list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _REFERRED.findall(msgspec.json.encode(schemas[name]).decode())
+    return found
 
 
 def _sorted(structs: set[type]) -> list[type]:

@@ -23,6 +23,9 @@ from recsvc.domain.offers.field_rules import (
 )
 from recsvc.domain.values import validation as readers
 from recsvc.domain.values.attributes import (
+    MAX_NAME_LENGTH,
+    MAX_NUMBER,
+    MAX_TEXT_LENGTH,
     NAME_RULE,
     VALUE_RULE,
     Value,
@@ -102,10 +105,20 @@ _DAYS = Rule(
 )
 _SPENT = replace(AMOUNT, rule="a number from 0 to 1e12")
 _FLAG = flag(default=False)
+_FEW = Meta(min_length=1, max_length=MAX_VALUES)
+AttributeName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
+AttributeValue = (
+    Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
+    | Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+    | bool
+)
 _ATTRIBUTES = Rule(
     f"{OBJECT_RULE} of at most {MAX_ATTRIBUTES} attributes, each with {_VALUES_RULE}",
     _attributes,
-    dict[str, Value | list[Value]],
+    Annotated[
+        dict[AttributeName, AttributeValue | Annotated[list[AttributeValue], _FEW]],
+        Meta(max_length=MAX_ATTRIBUTES),
+    ],
 )
 _BOUGHT = ObjectSchema(
     "BoughtBody",

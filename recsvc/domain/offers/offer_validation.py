@@ -48,6 +48,7 @@ MAX_TITLE_LENGTH = 512
 MAX_DESCRIPTION_LENGTH = 4096
 MAX_PRIORITY = 1_000_000
 MAX_WEIGHT = 1e6
+MAX_CODES = 1_000_000
 _KINDS_WITH_VALUE = frozenset({Kind.PERCENT_OFF, Kind.AMOUNT_OFF})
 _MAX_CODE_FAULTS = 3  # an error must not be larger than the request
 
@@ -139,6 +140,8 @@ def _kind(value: Any) -> Kind:
 def _codes(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise InvalidValue
+    if len(value) > MAX_CODES:
+        raise InvalidMembers([FieldError("", f"{len(value):,} codes; at most {MAX_CODES:,}")])
     places: dict[str, int] = {}
     faults: list[FieldError] = []
     for place, code in enumerate(value):
@@ -190,7 +193,9 @@ OFFER = ObjectSchema(
         "margin": AMOUNT,
         "caps": Rule(f"{OBJECT_RULE} of caps", read_caps, CAPS),
         "codes": Rule(
-            f"a list of different texts of 1 to {MAX_LABEL_LENGTH} characters", _codes, list[Label]
+            f"a list of different texts of 1 to {MAX_LABEL_LENGTH} characters",
+            _codes,
+            Annotated[list[Label], Meta(max_length=MAX_CODES)],
         ),
         "reuse_codes": flag(default=False),
         "eligibility": Rule(f"{OBJECT_RULE} of conditions", read_eligibility, ELIGIBILITY),

@@ -5,20 +5,28 @@ An offer contains no business data of the shop: no margin, weight, cap or code.
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.catalogue.slates import Fallback
-from recsvc.domain.offers.offer import Offer
+from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.offers.verdicts import OfferReason, Verdict, VerdictStep
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.offers.explanation import ConsideredOffer
+
+# The values are texts already; the types list them in the OpenAPI document.
+KindText = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*Kind]})]
+ReasonText = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*OfferReason]})]
+VerdictText = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*Verdict]})]
+StepText = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*VerdictStep]})]
 
 
 class OfferReasonView(msgspec.Struct, frozen=True):
     """The reason for an offer. `text` may be shown to the customer."""
 
-    code: str
+    code: ReasonText
     text: str
     item_id: str | UnsetType = UNSET
 
@@ -28,7 +36,7 @@ class OfferedView(msgspec.Struct, frozen=True):
 
     offer_id: str
     title: str
-    kind: str
+    kind: KindText
     reason: OfferReasonView
     value: float | UnsetType = UNSET
     description: str | UnsetType = UNSET
@@ -42,8 +50,8 @@ class ConsideredView(msgspec.Struct, frozen=True):
     """The verdict on one offer, the step that decided it, and its scores."""
 
     offer_id: str
-    verdict: str
-    step: str
+    verdict: VerdictText
+    step: StepText
     condition: str | UnsetType = UNSET
     affinity: float | UnsetType = UNSET
     lift: float | UnsetType = UNSET

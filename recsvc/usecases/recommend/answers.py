@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,11 +13,13 @@ from recsvc.domain.values.ids import ItemId
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import RankedItems
 
+_CODES = tuple(code.label for code in ReasonCode)
+
 
 class Reason(msgspec.Struct, frozen=True, gc=False):
     """The reason why an item is recommended; `item_id` is set if another item is the reason."""
 
-    code: str
+    code: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*_CODES]})]
     item_id: str | None = None
 
 

@@ -67,11 +67,16 @@ def _shown(rule: Rule) -> tuple[Any, Any]:
 
 
 def plain_type(annotation: Any) -> Any:
-    """Strip limits from an annotation; an enum becomes a text."""
+    """Strip limits from an annotation; an enum becomes a text that the document lists."""
     if get_origin(annotation) is Annotated:
         return plain_type(annotation.__origin__)
     if get_origin(annotation) is list:
         (element,) = get_args(annotation)
         return list[plain_type(element)]  # type: ignore[misc]
     is_enum = isinstance(annotation, type) and issubclass(annotation, Enum)
-    return str if is_enum else annotation
+    return one_of(each.value for each in annotation) if is_enum else annotation
+
+
+def one_of(values: Iterable[str]) -> Any:
+    """Return the type of a text of an answer that has one of the values."""
+    return Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(values)})]

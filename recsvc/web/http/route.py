@@ -52,9 +52,9 @@ class Route:
     `bypasses_limits`: processed even while the worker is overloaded, and exempt from per-key and
     per-address rate limits. `uses_write_timeout`: wait 2 s for the store instead of
     `RECSVC_READ_TIMEOUT_MS`.
-    `remark`: for the document only. `name`: the operation's id in the document and the label of
-    its metrics. `tag`: the group of the operation in the document. Name and tag are given, never
-    derived, so that a moved view keeps them.
+    `takes_idempotency_key` and `remark`: for the document only. `name`: the operation's id in the
+    document and the label of its metrics. `tag`: the group of the operation in the document. Name
+    and tag are given, never derived, so that a moved view keeps them.
     """
 
     method: str
@@ -73,6 +73,7 @@ class Route:
     uses_write_timeout: bool = True
     status: int = 200
     also: tuple[int, ...] = ()
+    takes_idempotency_key: bool = False
     remark: str = ""
     name: str = field(kw_only=True)
     tag: str = field(kw_only=True)

@@ -150,6 +150,7 @@ ROUTES = (
         body_is_optional=True,
         status=CREATED,
         also=(404, 409, 422),
+        takes_idempotency_key=True,
         remark=f"Send an `{KEY_HEADER}`. A repeated request with the same key returns the same "
         "claim for a day, or 409 `claim_ended` after its hold has ended; a different request with "
         "the same key is 422. Without a key, a repeated request may hold twice. 409: the claim "

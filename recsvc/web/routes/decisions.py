@@ -2,17 +2,57 @@
 
 import msgspec
 from flask import Response
+from msgspec import UNSET, UnsetType
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import NotFound
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.access.request_access import RouteAccess
+from recsvc.usecases.offers.answers import ReasonText
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 
 
+class DecisionConsent(msgspec.Struct, frozen=True):
+    """The grant of one purpose that applied."""
+
+    at: str
+    policy_version: str | None
+
+
+class DecidedOffer(msgspec.Struct, frozen=True):
+    """One offer of a decision; the scores are absent in a decision without a model."""
+
+    offer_id: str
+    revision: int
+    reason: ReasonText
+    probability: float | UnsetType = UNSET
+    worth: float | UnsetType = UNSET
+
+
+class DecisionRecord(msgspec.Struct, frozen=True):
+    """The record of a decision. Documents the schema; the stored text is the answer."""
+
+    channel: str | None
+    placement: str | None
+    consent: dict[str, DecisionConsent]
+    model_version: str | None
+    offers_epoch: int
+    offered: list[DecidedOffer]
+    refused: dict[str, list[str]]
+    considered: int
+
+
 class DecisionView(msgspec.Struct, frozen=True):
     """One decision: offered and refused offers, with reasons and the consent that applied."""
+
+    decision_id: str
+    at: str
+    decision: DecisionRecord
+
+
+class StoredDecision(msgspec.Struct, frozen=True):
+    """A `DecisionView` whose record is sent as it is stored."""
 
     decision_id: str
     at: str
@@ -28,7 +68,7 @@ def get_decision(call: Call, decision_id: str) -> Response:
             code="no_such_decision",
         )
     content = msgspec.Raw(found.content)
-    return private_json(DecisionView(found.decision_id, rfc3339(found.at_us), content))
+    return private_json(StoredDecision(found.decision_id, rfc3339(found.at_us), content))
 
 
 ROUTES = (

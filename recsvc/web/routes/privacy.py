@@ -56,7 +56,7 @@ class ReceiptView(msgspec.Struct, frozen=True):
     append_only_file: RewriteView
     next_training: TrainingView
     shop_removes: list[str]
-    tombstone_ends: None = None
+    tombstone_ends: str | None = None
 
 
 class MergeBody(msgspec.Struct, forbid_unknown_fields=True):

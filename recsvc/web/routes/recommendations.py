@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import uuid_utils
@@ -33,6 +33,10 @@ class ListRequest(Generic[S]):
     query: ListQuery
 
 
+_SLATES = [*CustomerSlate, *ItemSlate, *AnonymousSlate]
+SlateText = Annotated[str, msgspec.Meta(extra_json_schema={"enum": _SLATES})]
+
+
 class Recommendation(msgspec.Struct, frozen=True):
     """A list of items. `fallback`: the reason why it is anonymous, for secret keys only.
 
@@ -43,7 +47,7 @@ class Recommendation(msgspec.Struct, frozen=True):
 
     recommendation_id: str
     model_version: str | None
-    slate: str
+    slate: SlateText
     personalized: bool
     fallback: Fallback | None
     items: list[RecommendedItem]

@@ -1,0 +1,25 @@
+"""Descriptions of the fields of errors, results and probes, by field or `Schema.field`."""
+
+OPERATION_TEXTS = {
+    "code": "A word for programs that names the fault",
+    "detail": "The fault in words",
+    "errors": "The faulty fields",
+    "field": "The field by its path, such as `caps.per_customer.limit`",
+    "pid": "The process id of the worker",
+    "rejected": "The newest version that this worker refused; null: none",
+    "results": "One result for each line or event, in order",
+    "shops": "The model of each shop",
+    "status": "The status of the answer",
+    "version": "The version of a model",
+    "Alive.status": "Always `alive`",
+    "EventResult.status": "The result as a status of HTTP: 200, 201, 403, 409 or 422",
+    "ImportResult.status": "The result as a status of HTTP: 200, 201, 409 or 422",
+    "LineResult.status": "The result as a status of HTTP: 201, 409 or 422",
+    "OfferResult.status": "The result as a status of HTTP: 201 or 422",
+    "Problem.title": "The fault in a few words",
+    "Problem.type": "A URN that names the fault",
+    "Ready.status": "Always `ready`",
+    "Rejection.reason": "The reason in words",
+    "ShopReadiness.codes": "Reasons against readiness; empty: ready",
+    "Unready.codes": "Reasons against readiness",
+}
