@@ -32,7 +32,7 @@ from recsvc.web.routes.offer_schemas import (
 CREATED, INVALID = 201, 422
 MAX_BYTES = 2 * 1024 * 1024
 OFFER_BODY = BodyKind(JSON_TYPE, MAX_BYTES)
-OFFER_LINES = BodyKind(NDJSON_TYPE, MAX_BYTES)
+OFFER_LINES = BodyKind(NDJSON_TYPE, MAX_BYTES, JSON_TYPE)
 MAX_ITEMS_PER_PAGE = 100_000  # in the lists of all offers of one page
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 READ_ONLY = "state"

@@ -7,7 +7,6 @@ import pytest
 
 from recsvc.web.app import ROUTES
 from recsvc.web.document.body_examples import BODY_EXAMPLES
-from recsvc.web.http.bodies import NDJSON_BODY
 from tests.contract.grocery import Service
 
 WITH_BODY = [route for route in ROUTES if route.body is not None]
@@ -32,7 +31,7 @@ def test_the_example_of_a_body_is_accepted(prepared: Service, name: str) -> None
     ids["claim_id"] = claim.json["claim_id"]
     path = re.sub(r"<id:(\w+)>", lambda found: ids[found[1]], route.path)
     example = BODY_EXAMPLES[route.body.__name__]
-    is_bulk = route.body_kind == NDJSON_BODY
+    is_bulk = route.body_kind.also is not None
     reply = prepared.send(route.method, path, [example] if is_bulk else example)
 
     assert reply.status_code == route.status, reply.data
@@ -40,7 +39,7 @@ def test_the_example_of_a_body_is_accepted(prepared: Service, name: str) -> None
 
 
 @pytest.mark.parametrize(
-    "name", [route.name for route in WITH_BODY if route.body_kind == NDJSON_BODY]
+    "name", [route.name for route in WITH_BODY if route.body_kind.also is not None]
 )
 def test_a_json_array_has_the_results_of_its_lines(bare_service: Service, name: str) -> None:
     """A bulk route answers the same for a JSON array as for its elements as NDJSON lines."""
