@@ -231,10 +231,9 @@ def _responses(route: Route) -> dict[str, Any]:
 
 
 def _statuses(route: Route) -> list[int]:
-    statuses = [400] if route.query is not None else []
+    statuses = [414] if route.query is None else [400, 414]
     if route.access is not None:
         statuses += [401, 403, 429, 503]
-        statuses += [414]
     if route.body is not None:
         statuses += [413, 415]
         if route.body_kind.media_type == NDJSON_TYPE:

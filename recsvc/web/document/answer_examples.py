@@ -135,7 +135,9 @@ ANSWER_EXAMPLES: dict[str, Any] = {
     },
     "MergeView": {
         "into": "anna",
+        "was_known": True,
         "has_shared": True,
+        "ended_purposes": ["email"],
         "undrained_events_removed": 2,
         "append_only_file": _REWRITE,
         "shop_removes": ["purchase files: rename the customer before the next training"],
