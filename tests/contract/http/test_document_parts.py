@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 from recsvc.web.app import all_routes
 from recsvc.web.openapi import document
@@ -69,9 +69,9 @@ def test_each_body_and_answer_has_a_valid_example() -> None:
     faults = [
         f"{name}: {fault.json_path} {fault.message}"
         for name, content in distinct(REQUESTS + ANSWERS)
-        for fault in Draft202012Validator(
+        for fault in OAS31Validator(
             {**content["schema"], "components": DOCUMENT["components"]},
-            format_checker=Draft202012Validator.FORMAT_CHECKER,
+            format_checker=oas31_format_checker,
         ).iter_errors(content["example"])
     ]
 
@@ -87,7 +87,7 @@ def test_examples_have_only_described_members() -> None:
     faults = [
         (name, fault.message)
         for name, content in distinct(ANSWERS)
-        for fault in Draft202012Validator(
+        for fault in OAS31Validator(
             {**content["schema"], "components": {"schemas": closed}}
         ).iter_errors(content["example"])
     ]
