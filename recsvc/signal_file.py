@@ -3,7 +3,7 @@
 import tomllib
 
 from recsvc.config import Settings
-from recsvc.domain.consent.banner_signals import DEFAULT_TABLES, SignalTables, parse_tables
+from recsvc.domain.consent.signal_tables import DEFAULT_TABLES, SignalTables, parse_tables
 from recsvc.domain.errors import BadRequest
 
 

@@ -72,6 +72,7 @@ def _report(outcomes: Counter[ImportOutcome], bad: int, as_json: bool) -> None:
     counts = {
         "imported": outcomes[ImportOutcome.APPLIED],
         "known": outcomes[ImportOutcome.SUPERSEDED] + outcomes[ImportOutcome.ERASED],
+        "silent": outcomes[ImportOutcome.SILENT],
         "unreadable": outcomes[ImportOutcome.UNREADABLE],
         "in_future": in_future,
         "bad": bad,
@@ -81,6 +82,7 @@ def _report(outcomes: Counter[ImportOutcome], bad: int, as_json: bool) -> None:
     else:
         say(
             f"{counts['imported']:,} lines imported, {counts['known']:,} already stored or "
-            f"superseded; skipped: {in_future:,} in the future, {bad:,} invalid, "
+            f"superseded; skipped: {counts['silent']:,} that state nothing, {in_future:,} in the "
+            f"future, {bad:,} invalid, "
             f"{counts['unreadable']:,} with an unreadable stored record."
         )

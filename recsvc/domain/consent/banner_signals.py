@@ -1,61 +1,38 @@
-"""Signals of consent banners, mapped to purposes. Pure.
+"""Reports of consent banners, mapped to purposes. Pure.
 
-A signal is Segment's categories, Google's Consent Mode or the TCF's purposes. A table maps its keys
-to purposes. A purpose is granted if every key that the table requires is a literal grant, and
-denied if one is denied or missing. Purposes that the table does not name do not change. `training`
-is never inferred, since no banner asks for it.
+A report states only what its words state. A purpose none of whose words are in the report stays as
+it is. A word that is denied denies its purposes. A purpose is granted if every word that its table
+requires is a literal grant; if some of them are missing, the report does not change the purpose. A
+report without any known word is refused; one that says that its law does not apply states nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.consent.opt_out_signals import NOT_APPLICABLE, OptOuts, gpp, us_privacy
+from recsvc.domain.consent.signal_tables import (
+    OPTIONAL,
+    SETTING,
+    Signal,
+    SignalTable,
+    SignalTables,
+    refused,
+    words_of,
+)
+from recsvc.domain.errors import FieldError
 from recsvc.domain.values.validation import FLAG_RULE, mismatch, shown_name
 
-OPTIONAL = "?"  # suffix of a key that may be missing, but must not be denied
-
-
-class Signal(StrEnum):
-    """The kinds of signal. The values name tables of a file and fields of a request body."""
-
-    SEGMENT = "segment"
-    GOOGLE = "google"
-    TCF = "tcf"
-
-
 CONTEXT_FIELD = "context"  # Segment's context of every call, which includes its consent
+USP_FIELD = "usp"  # the other usual name of US Privacy
 # Fields of a request body → the signal that each holds.
 SIGNAL_FIELDS: Mapping[str, Signal] = {
     **{str(signal): signal for signal in Signal},
     CONTEXT_FIELD: Signal.SEGMENT,
+    USP_FIELD: Signal.US_PRIVACY,
 }
-
-SignalTable = Mapping[Purpose, tuple[str, ...]]
-SignalTables = Mapping[Signal, SignalTable]
-
-DEFAULT_TABLES: SignalTables = {
-    Signal.SEGMENT: {
-        Purpose.PERSONALIZATION: ("Functional",),
-        Purpose.OFFERS: ("Advertising",),
-        Purpose.ANALYTICS: ("Analytics",),
-    },
-    Signal.GOOGLE: {
-        Purpose.PERSONALIZATION: ("personalization_storage",),
-        Purpose.OFFERS: ("ad_user_data", "ad_personalization"),
-        Purpose.ANALYTICS: ("analytics_storage",),
-    },
-    # 3 and 4: make and use profiles for advertising; 5 and 6: for content; 8 and 9: measure.
-    Signal.TCF: {
-        Purpose.PERSONALIZATION: ("5", "6?"),
-        Purpose.OFFERS: ("3", "4"),
-        Purpose.ANALYTICS: ("8", "9"),
-    },
-}
-# A table may infer these purposes alone, so none that is added later.
-_INFERABLE = (Purpose.PERSONALIZATION, Purpose.OFFERS, Purpose.EMAIL, Purpose.ANALYTICS)
+_IGNORED_BY_GTAG = ("wait_for_update", "region")  # of Consent Mode's commands; no consent
 _FINAL = frozenset({"tcloaded", "useractioncomplete"})
 _CATEGORIES_RULE = 'an object of true and false, as {"Functional": true}'
 _CONSENT_RULE = 'an object, as {"categoryPreferences": {"Functional": true}}'
@@ -78,42 +55,40 @@ class _AnswerFormat:
 
 _BOOLEAN = _AnswerFormat(True, False, FLAG_RULE)
 _GOOGLE = _AnswerFormat("granted", "denied", '"granted" or "denied"')
+_OPT_OUT = _AnswerFormat(object(), False, "an opt-out")  # no answer equals the grant
 
 
-def parse_tables(parsed: Mapping[str, Any]) -> SignalTables:
-    """Return the tables of a file; signals that it does not name keep the default table.
+class Statements(NamedTuple):
+    """Grants and denials by purpose; notes on purposes that a report names and does not change."""
 
-    Raises `bad_consent_signals` with every fault.
-    """
-    faults = [fault for name, table in parsed.items() for fault in _table_faults(name, table)]
-    if faults:
-        raise _refused(faults, "bad_consent_signals")
-    named = {
-        Signal(name): {Purpose(purpose): tuple(keys) for purpose, keys in table.items()}
-        for name, table in parsed.items()
-    }
-    return {**DEFAULT_TABLES, **named}
+    purposes: dict[Purpose, bool]
+    notes: list[str]
 
 
-def read_signals(sent: Mapping[str, Any], tables: SignalTables) -> dict[Purpose, bool]:
-    """Map the signals of one request body to grants and denials; deny wins between signals.
+def read_signals(sent: Mapping[str, Any], tables: SignalTables) -> Statements:
+    """Map the reports of one request body to grants and denials; deny wins between reports.
 
-    `sent`: the reports by body field. Raises `bad_consent` with every unreadable answer.
+    `sent`: the reports by body field. Raises `bad_consent` with every unreadable answer, and for a
+    report without a word of its table.
     """
     purposes: dict[Purpose, bool] = {}
     faults: list[FieldError] = []
+    notes: list[str] = []
     for field, value in sent.items():
-        report = _READERS[field](value)
-        if isinstance(report, FieldError):
-            faults.append(report)
-            continue
-        found = [*_answer_faults(report)]
+        report, table = _READERS[field](value), tables[SIGNAL_FIELDS[field]]
+        found = [report] if isinstance(report, FieldError) else _faults(report, table)
         faults += found
-        if not found:
-            purposes = deny_wins(purposes, _mapped(report, tables[SIGNAL_FIELDS[field]]))
+        if found or isinstance(report, FieldError):
+            continue
+        if report.silence is not None:
+            notes.append(f"{field}: {report.silence}; nothing changed")
+            continue
+        mapped = _mapped(report, table)
+        notes += _notes(report, table, mapped)
+        purposes = deny_wins(purposes, mapped)
     if faults:
-        raise _refused(faults, "bad_consent")
-    return purposes
+        raise refused(faults, "bad_consent")
+    return Statements(purposes, notes)
 
 
 def deny_wins(one: Mapping[Purpose, bool], other: Mapping[Purpose, bool]) -> dict[Purpose, bool]:
@@ -127,22 +102,59 @@ def deny_wins(one: Mapping[Purpose, bool], other: Mapping[Purpose, bool]) -> dic
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """The answers of one signal, the body field that held them, and their format."""
+    """The answers of one signal, the body field that held them, and their format.
+
+    `silence`: why the report states nothing; its answers are then not read.
+    """
 
     field: str
     answers: Mapping[str, Any]
     format: _AnswerFormat
+    silence: str | None = None
 
 
 def _mapped(report: _Report, table: SignalTable) -> dict[Purpose, bool]:
-    return {purpose: all(_is_met(report, key) for key in keys) for purpose, keys in table.items()}
+    found = {purpose: _stated(report, keys) for purpose, keys in table.items()}
+    return {purpose: granted for purpose, granted in found.items() if granted is not None}
 
 
-def _is_met(report: _Report, key: str) -> bool:
-    name = key.removesuffix(OPTIONAL)
-    if key != name and name not in report.answers:
-        return True
-    return report.answers.get(name) == report.format.grant
+def _stated(report: _Report, keys: tuple[str, ...]) -> bool | None:
+    """Return the statement on a purpose; None if the report leaves it as it is."""
+    answers = [report.answers.get(key.removesuffix(OPTIONAL)) for key in keys]
+    if any(answer == report.format.denial for answer in answers if answer is not None):
+        return False
+    required = [answer for key, answer in zip(keys, answers, strict=True) if _is_required(key)]
+    return True if all(answer == report.format.grant for answer in required) else None
+
+
+def _is_required(key: str) -> bool:
+    return not key.endswith(OPTIONAL)
+
+
+def _notes(report: _Report, table: SignalTable, mapped: Mapping[Purpose, bool]) -> Iterator[str]:
+    """Yield a note for each purpose some of whose words are in the report, without a statement."""
+    if report.format is _OPT_OUT:
+        if not mapped:
+            yield f"{report.field}: its opt-outs deny no purpose of the table; nothing changed"
+        return
+    for purpose, keys in table.items():
+        missing = [key for key in keys if _is_required(key) and key not in report.answers]
+        if purpose not in mapped and len(missing) < len(keys):
+            words = ", ".join(missing)
+            yield f"{report.field}: {purpose} did not change, because {words} is missing"
+
+
+def _faults(report: _Report, table: SignalTable) -> list[FieldError]:
+    """Return the faults of the answers; without one, that no word of the table is among them."""
+    if report.silence is not None or report.format is _OPT_OUT:
+        return []
+    faults = [*_answer_faults(report)]
+    words = words_of(table)
+    if faults or any(word in report.answers for word in words):
+        return faults
+    listed = ", ".join(words)
+    fault = f"has none of the words {listed}; {SETTING} names a file with other words"
+    return [FieldError(report.field, fault)]
 
 
 def _answer_faults(report: _Report) -> Iterator[FieldError]:
@@ -186,13 +198,19 @@ def _categories(field: str, consent: Any) -> _Report | FieldError:
 def _google(sent: Any) -> _Report | FieldError:
     if not isinstance(sent, dict):
         return FieldError("google", mismatch(sent, 'an object, as {"ad_storage": "granted", …}'))
-    return _Report("google", sent, _GOOGLE)
+    answers = {name: value for name, value in sent.items() if name not in _IGNORED_BY_GTAG}
+    return _Report("google", answers, _GOOGLE)
 
 
 def _tcf(sent: Any) -> _Report | FieldError:
     """Read the purposes alone, or nested as in the `tcData` of the browser's API."""
     if not isinstance(sent, dict):
         return FieldError("tcf", mismatch(sent, _TCF_RULE))
+    applies = sent.get("gdprApplies")
+    if applies is False:
+        return _Report("tcf", {}, _BOOLEAN, f"gdprApplies is false: {NOT_APPLICABLE}")
+    if applies is not None and applies is not True:
+        return FieldError("tcf.gdprApplies", mismatch(applies, FLAG_RULE))
     status = sent.get("eventStatus", "tcloaded")
     if not isinstance(status, str) or status not in _FINAL:
         rule = f"one of {', '.join(sorted(_FINAL))}"
@@ -213,44 +231,27 @@ def _tcf(sent: Any) -> _Report | FieldError:
     return _Report(field, answers, _BOOLEAN)
 
 
+def _opt_outs(field: str, read: OptOuts | FieldError) -> _Report | FieldError:
+    if isinstance(read, FieldError):
+        return read
+    words, silence = read
+    return _Report(field, dict.fromkeys(words, False), _OPT_OUT, silence)
+
+
+def _us_privacy(sent: Any) -> _Report | FieldError:
+    return _opt_outs("us_privacy", us_privacy(sent))
+
+
+def _gpp(sent: Any) -> _Report | FieldError:
+    return _opt_outs("gpp", gpp(sent))
+
+
 _READERS: Mapping[str, Callable[[Any], _Report | FieldError]] = {
     Signal.SEGMENT: _segment,
     CONTEXT_FIELD: _context,
     Signal.GOOGLE: _google,
     Signal.TCF: _tcf,
+    Signal.US_PRIVACY: _us_privacy,
+    USP_FIELD: _us_privacy,
+    Signal.GPP: _gpp,
 }
-
-
-def _table_faults(name: str, table: object) -> Iterator[FieldError]:
-    if name not in frozenset(map(str, Signal)):
-        yield FieldError(shown_name(name), f"unknown; the signals are {', '.join(Signal)}")
-    elif not isinstance(table, dict):
-        yield FieldError(name, "must be a table of purposes")
-    else:
-        for purpose, keys in table.items():
-            yield from _entry_faults(f"{name}.{shown_name(purpose)}", purpose, keys)
-
-
-def _entry_faults(field: str, purpose: str, keys: object) -> Iterator[FieldError]:
-    if purpose == Purpose.TRAINING:
-        yield FieldError(
-            field, "cannot be inferred: no banner asks for consent to training; remove it"
-        )
-    elif purpose not in frozenset(map(str, _INFERABLE)):
-        yield FieldError(field, f"unknown; the purposes are {', '.join(_INFERABLE)}")
-    elif not (isinstance(keys, list) and keys and all(map(_is_key, keys))):
-        yield FieldError(field, "must be a non-empty list of required keys")
-    elif all(key.endswith(OPTIONAL) for key in keys):
-        yield FieldError(
-            field, f"must have at least one key without {OPTIONAL}, since a missing key denies"
-        )
-
-
-def _is_key(key: object) -> bool:
-    return isinstance(key, str) and bool(key.removesuffix(OPTIONAL))
-
-
-def _refused(faults: Iterable[FieldError], code: str) -> BadRequest:
-    listed = list(faults)
-    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in listed)
-    return BadRequest(detail, code=code, errors=listed)

@@ -30,6 +30,7 @@ class ImportOutcome(Enum):
     NO_TIME = "no_time"
     IN_FUTURE = "in_future"
     UNREADABLE = "unreadable"  # the stored record cannot be decoded, and may be a denial
+    SILENT = "silent"  # the report of a consent banner states nothing
 
 
 def apply_live(last: PurposeConsent | None, statement: Statement, now_us: int) -> PurposeConsent:

@@ -19,11 +19,15 @@ from recsvc.usecases.access.request_access import RequestContext
 
 @dataclass(frozen=True, slots=True)
 class ConsentChange:
-    """A live statement of a customer; purposes that it does not name do not change."""
+    """A live statement of a customer; purposes that it does not name do not change.
+
+    `notes`: why a report of a consent banner states nothing on a purpose.
+    """
 
     purposes: Mapping[Purpose, bool]
     policy_version: str | None = None
     source: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class ConsentService:
 
         Raises StoreUnavailable if the request's read failed, since the API key may be outdated.
         """
+        if not change.purposes:
+            return self.get(context)
         record = self._store.write(
             context.shop,
             _customer(context),
@@ -123,7 +129,12 @@ def line_outcomes(
     """Reduce the outcomes of purposes to one outcome per change."""
     remaining = iter(outcomes)
     return [
-        min(islice(remaining, len(each.change.purposes)), key=_PRECEDENCE.index) for each in changes
+        min(
+            islice(remaining, len(each.change.purposes)),
+            key=_PRECEDENCE.index,
+            default=ImportOutcome.SILENT,
+        )
+        for each in changes
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsvc.config import Settings
-from recsvc.domain.consent.banner_signals import SignalTables
+from recsvc.domain.consent.signal_tables import SignalTables
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import ShopName
 from recsvc.usecases.access.request_access import RequestAccess

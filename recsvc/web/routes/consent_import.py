@@ -8,7 +8,7 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent.banner_signals import SignalTables
+from recsvc.domain.consent.signal_tables import SignalTables
 from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, IdText, checked_id
@@ -43,7 +43,8 @@ class ImportResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result of one line.
 
     201: applied. 200, a duplicate: already stored, or superseded by a later statement; with the
-    code `customer_erased`: superseded by an erasure, after which only a live grant counts. 409: the
+    code `customer_erased`: superseded by an erasure, after which only a live grant counts. 200 with
+    the code `nothing_stated`: the report of a consent banner changes no purpose. 409: the
     stored record is unreadable, which denies. 422: invalid; `errors` lists the faults.
     """
 
@@ -115,6 +116,7 @@ _OF: dict[ImportOutcome, ImportResult] = {
     ImportOutcome.APPLIED: ImportResult(APPLIED),
     ImportOutcome.SUPERSEDED: ImportResult(SUPERSEDED, duplicate=True),
     ImportOutcome.ERASED: ImportResult(SUPERSEDED, duplicate=True, code="customer_erased"),
+    ImportOutcome.SILENT: ImportResult(SUPERSEDED, code="nothing_stated"),
     ImportOutcome.NO_TIME: _error(REFUSED, "bad_time", "at", f"it is {_AFTER_1970}"),
     ImportOutcome.UNREADABLE: _error(
         UNREADABLE,

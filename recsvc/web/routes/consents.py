@@ -8,13 +8,9 @@ from flask import Response
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent.banner_signals import (
-    SIGNAL_FIELDS,
-    SignalTables,
-    deny_wins,
-    read_signals,
-)
+from recsvc.domain.consent.banner_signals import SIGNAL_FIELDS, deny_wins, read_signals
 from recsvc.domain.consent.consent import ConsentState, ConsentStatus, Expiry, Purpose
+from recsvc.domain.consent.signal_tables import SignalTables
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.values.timestamps import rfc3339
@@ -58,6 +54,18 @@ _TCF_SCHEMA = {
     "not supported",
     "properties": {"purposes": {"type": "object"}, "purpose": {"type": "object"}},
 }
+_US_PRIVACY_SCHEMA = {
+    "type": ["string", "object"],
+    "description": "A US Privacy string, as 1YNN, or the object with its `uspString`. An opt-out "
+    "of sale denies; anything else states nothing",
+}
+_GPP_SCHEMA = {
+    "type": "object",
+    "description": "The data of __gpp with its `parsedSections`. An opt-out of sale, of sharing or "
+    "of targeted advertising in a section of a US law denies; anything else states nothing. GPP "
+    "strings are not supported",
+    "properties": {"parsedSections": {"type": "object"}},
+}
 
 Label = Annotated[
     str, msgspec.Meta(min_length=1, max_length=MAX_LABEL_LENGTH, description=LABEL_RULE)
@@ -65,10 +73,10 @@ Label = Annotated[
 
 
 class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A live statement of a customer: by purpose, as signals of a consent banner, or both.
+    """A live statement of a customer: by purpose, as reports of a consent banner, or both.
 
-    Only the purposes that it names, or that the table of a signal names, change. Where two sources
-    disagree, the denial wins.
+    Only the purposes that it names, or about which a report states something, change. Where two
+    sources disagree, the denial wins.
     """
 
     purposes: (
@@ -78,6 +86,9 @@ class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
     context: Annotated[Any, msgspec.Meta(extra_json_schema=_CONTEXT_SCHEMA)] = UNSET
     google: Annotated[Any, msgspec.Meta(extra_json_schema=_GOOGLE_SCHEMA)] = UNSET
     tcf: Annotated[Any, msgspec.Meta(extra_json_schema=_TCF_SCHEMA)] = UNSET
+    us_privacy: Annotated[Any, msgspec.Meta(extra_json_schema=_US_PRIVACY_SCHEMA)] = UNSET
+    usp: Annotated[Any, msgspec.Meta(extra_json_schema=_US_PRIVACY_SCHEMA)] = UNSET
+    gpp: Annotated[Any, msgspec.Meta(extra_json_schema=_GPP_SCHEMA)] = UNSET
     policy_version: Label | None = None
     source: Label | None = None
 
@@ -100,9 +111,13 @@ class PurposeView(msgspec.Struct, frozen=True):
 
 
 class ConsentView(msgspec.Struct, frozen=True):
-    """The consent of one customer by purpose."""
+    """The consent of one customer by purpose.
+
+    `notes`: why a report of the request left a purpose, or all, as it was.
+    """
 
     purposes: dict[Purpose, PurposeView]
+    notes: list[str] | UnsetType = UNSET
 
 
 def put_consents(call: Call, customer_id: str) -> Response:
@@ -110,7 +125,10 @@ def put_consents(call: Call, customer_id: str) -> Response:
     change = read_change(call.read_body(ConsentBody), call.services.signals)
     status = call.services.consents.put(context, change)
     metrics.count_consents(change.purposes)
-    return private_json(_view_for(context, status))
+    view = _view_for(context, status)
+    if change.notes:
+        view = msgspec.structs.replace(view, notes=list(change.notes))
+    return private_json(view)
 
 
 def get_consents(call: Call, customer_id: str) -> Response:
@@ -126,10 +144,12 @@ def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
     if body.purposes is UNSET and not signals:
         raise _refused([FieldError("purposes", f"missing; {_PURPOSES_RULE}")])
     purposes = {} if body.purposes is UNSET else _purposes(named)
+    stated = read_signals(signals, tables)
     return ConsentChange(
-        deny_wins(purposes, read_signals(signals, tables)),
+        deny_wins(purposes, stated.purposes),
         checked_label(body.policy_version, "policy_version"),
         checked_label(body.source, "source") or "+".join(banners) or None,
+        tuple(stated.notes),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recsvc.cli.main import app
-from recsvc.domain.consent.banner_signals import parse_tables
+from recsvc.domain.consent.signal_tables import parse_tables
 from tests.contract.grocery import ANNA, Service
 from tests.e2e.processes import recsvc
 
@@ -25,25 +25,50 @@ def states(service: Service) -> dict[str, str]:
 @pytest.mark.parametrize(
     "body",
     [
-        {"segment": {"categoryPreferences": {"Functional": True, "Advertising": False}}},
-        {"context": {"consent": {"categoryPreferences": {"Functional": True}}}},
+        {
+            "segment": {
+                "categoryPreferences": {
+                    "Functional": True,
+                    "Advertising": False,
+                    "Analytics": False,
+                }
+            }
+        },
         {
             "context": {
-                "consent": {"categoryPreferences": {"Functional": True}, "provider": "x"},
+                "consent": {
+                    "categoryPreferences": {
+                        "Functional": True,
+                        "Advertising": False,
+                        "Analytics": False,
+                    },
+                    "provider": "x",
+                },
                 "ip": "203.0.113.7",
                 "page": {"url": "https://shop.example/"},
             }
         },
-        {"google": {"personalization_storage": "granted", "ad_storage": "granted"}},
-        {"tcf": {"purposes": {"5": True}}},
-        {"tcf": {"purpose": {"consents": {"5": True, "6": True}}, "eventStatus": "tcloaded"}},
+        {
+            "google": {
+                "personalization_storage": "granted",
+                "ad_user_data": "denied",
+                "analytics_storage": "denied",
+            }
+        },
+        {"tcf": {"purposes": {"5": True, "3": False, "8": False}}},
+        {
+            "tcf": {
+                "purpose": {"consents": {"5": True, "6": True, "4": False, "9": False}},
+                "eventStatus": "tcloaded",
+            }
+        },
     ],
     ids=str,
 )
 def test_a_signal_changes_the_purposes_that_its_table_names(
     service: Service, body: dict[str, Any]
 ) -> None:
-    """A missing key denies; `email` and `training` do not change."""
+    """A denied word denies; `email` and `training` do not change."""
     service.consent(ANNA, {"email": True, "training": True, "analytics": True})
 
     reply = service.put(PATH, body)
@@ -58,6 +83,61 @@ def test_a_signal_changes_the_purposes_that_its_table_names(
     }
 
 
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        ({"google": {"ad_storage": "granted", "analytics_storage": "denied"}}, ["analytics"]),
+        ({"segment": {"categoryPreferences": {"Advertising": False}}}, ["offers"]),
+        ({"tcf": {"purposes": {"3": True}}}, []),
+        ({"tcf": {"gdprApplies": False}}, []),
+        ({"us_privacy": "1---"}, []),
+        ({"us_privacy": "1YYN"}, ["personalization", "offers"]),
+    ],
+    ids=str,
+)
+def test_a_report_changes_only_what_it_states(
+    service: Service, body: dict[str, Any], changed: list[str]
+) -> None:
+    """Every other grant stays, and the answer has a note where nothing changed."""
+    service.consent(ANNA)
+    reply = service.put(PATH, body)
+
+    assert reply.status_code == 200
+    assert reply.json is not None
+    assert [name for name, state in states(service).items() if state == "withdrawn"] == changed
+    assert bool(reply.json.get("notes")) is (not changed)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"segment": {"categoryPreferences": dict.fromkeys(["C0001", "C0002", "C0003"], True)}},
+        {"google": {}},
+        {"tcf": {"purposes": {"1": True}}},
+        {"gpp": {"parsedSections": {"tcfeuv2": {}}}},
+    ],
+    ids=str,
+)
+def test_a_report_without_a_known_word_changes_nothing(
+    service: Service, body: dict[str, Any]
+) -> None:
+    """The answer is 400, where it withdrew everything before."""
+    service.consent(ANNA)
+    reply = service.put(PATH, body)
+
+    assert (reply.status_code, reply.json["code"]) == (400, "bad_consent")
+    assert set(states(service).values()) == {"granted"}
+
+
+def test_an_imported_report_that_states_nothing_has_its_own_result(service: Service) -> None:
+    """The line is a 200 with the code `nothing_stated`."""
+    line = {"customer_id": ANNA, "at": "2026-01-02T03:04:05Z", "us_privacy": "1---"}
+
+    reply = service.send("POST", "/v1/consents", [line])
+
+    assert reply.json == {"results": [{"status": 200, "code": "nothing_stated"}]}
+
+
 def test_deny_wins_between_signal_and_purposes(service: Service) -> None:
     """If a signal and `purposes` disagree in one body, the denial wins."""
     body = {
@@ -67,18 +147,18 @@ def test_deny_wins_between_signal_and_purposes(service: Service) -> None:
 
     assert service.put(PATH, body).status_code == 200
     assert states(service) == {
-        "personalization": "denied",
+        "personalization": "granted",
         "offers": "denied",
         "email": "unknown",
-        "analytics": "denied",
+        "analytics": "unknown",
         "training": "granted",
     }
 
 
 def test_the_source_is_the_signal_unless_it_is_named(service: Service) -> None:
     """The stored source is the name of the signal unless the body names a source."""
-    body = {"tcf": {"purposes": {"5": True}}, "google": {"personalization_storage": "granted"}}
-    categories = {"categoryPreferences": {"Functional": True}}
+    body = {"tcf": {"purposes": {"3": False}}, "google": {"personalization_storage": "granted"}}
+    categories = {"categoryPreferences": {"Advertising": False}}
     segments = service.put(PATH, {"context": {"consent": categories}, "segment": categories}).json
     unnamed = service.put(PATH, body).json
     named = service.put(PATH, {**body, "source": "banner-7"}).json
@@ -122,7 +202,7 @@ def test_an_invalid_signal_is_refused_and_changes_nothing(
     service.consent(ANNA, {"email": True})
     before = service.get(PATH).json
 
-    reply = service.put(PATH, {"google": {"ad_storage": "granted"}, **body})
+    reply = service.put(PATH, {"google": {"analytics_storage": "granted"}, **body})
 
     assert reply.status_code == 400
     assert reply.json is not None

@@ -9,21 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import banner_signals, consent
-from recsvc.domain.consent.banner_signals import (
-    CONTEXT_FIELD,
-    DEFAULT_TABLES,
-    Signal,
-    deny_wins,
-    parse_tables,
-    read_signals,
-)
+from recsvc.domain.consent import consent, signal_tables
+from recsvc.domain.consent.banner_signals import CONTEXT_FIELD, deny_wins, read_signals
 from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.signal_tables import (
+    DEFAULT_TABLES,
+    READY_TABLES,
+    Signal,
+    SignalTables,
+    parse_tables,
+    words_of,
+)
 from recsvc.domain.errors import BadRequest
 
 GRANT = {Signal.SEGMENT: True, Signal.GOOGLE: "granted", Signal.TCF: True}
 DENIAL = {Signal.SEGMENT: False, Signal.GOOGLE: "denied", Signal.TCF: False}
+BANNERS = tuple(GRANT)
 NAMED = {Purpose.PERSONALIZATION, Purpose.OFFERS, Purpose.ANALYTICS}
+DENIED = {Purpose.PERSONALIZATION: False, Purpose.OFFERS: False}
 
 
 def report(signal: Signal, answers: dict[str, object]) -> dict[str, Any]:
@@ -34,46 +37,158 @@ def report(signal: Signal, answers: dict[str, object]) -> dict[str, Any]:
     }[signal]
 
 
-def keys_of(signal: Signal) -> list[str]:
-    table = DEFAULT_TABLES[signal]
-    return sorted({key.removesuffix("?") for keys in table.values() for key in keys})
+def stated(sent: dict[str, Any], tables: SignalTables = DEFAULT_TABLES) -> dict[Purpose, bool]:
+    return read_signals(sent, tables).purposes
 
 
 def read(signal: Signal, answers: dict[str, object]) -> dict[Purpose, bool]:
-    return read_signals({signal: report(signal, answers)}, DEFAULT_TABLES)
+    return stated({signal: report(signal, answers)})
 
 
+# Answers with a known word of both signals of the tests below.
 ANSWERS = st.dictionaries(
     st.sampled_from([*"123456789", "ad_user_data", "Analytics"]), st.booleans()
-)
+).map(lambda answers: {"5": True, "Functional": False, **answers})
 
 
-@pytest.mark.parametrize("signal", Signal)
+@pytest.mark.parametrize("signal", BANNERS)
 def test_granting_every_key_grants_the_purposes_of_the_table(signal: Signal) -> None:
     """A full grant grants the purposes of the table, and neither `email` nor `training`."""
-    assert read(signal, dict.fromkeys(keys_of(signal), GRANT[signal])) == dict.fromkeys(NAMED, True)
+    words = words_of(DEFAULT_TABLES[signal])
+
+    assert read(signal, dict.fromkeys(words, GRANT[signal])) == dict.fromkeys(NAMED, True)
 
 
-@pytest.mark.parametrize("signal", Signal)
-def test_a_missing_key_denies(signal: Signal) -> None:
-    """An empty report denies every purpose of its table."""
-    assert read(signal, {}) == dict.fromkeys(NAMED, False)
-
-
-@pytest.mark.parametrize("signal", Signal)
-def test_one_denied_key_denies_the_purposes_that_require_it(signal: Signal) -> None:
-    """Each key alone denies its purposes, also an optional key."""
-    for key in keys_of(signal):
-        given = {**dict.fromkeys(keys_of(signal), GRANT[signal]), key: DENIAL[signal]}
-        requiring = {
-            purpose
-            for purpose, required in DEFAULT_TABLES[signal].items()
-            if key in {each.removesuffix("?") for each in required}
+@pytest.mark.parametrize("signal", BANNERS)
+def test_a_purpose_whose_words_are_missing_stays_as_it_is(signal: Signal) -> None:
+    """One granted word states nothing on other purposes, and grants only what needs no other."""
+    for word in words_of(DEFAULT_TABLES[signal]):
+        alone = {
+            purpose: True
+            for purpose, keys in DEFAULT_TABLES[signal].items()
+            if [key for key in keys if not key.endswith("?")] == [word]
         }
 
-        denied = {purpose for purpose, granted in read(signal, given).items() if not granted}
+        assert read(signal, {word: GRANT[signal]}) == alone
 
-        assert denied == requiring != set()
+
+@pytest.mark.parametrize("signal", BANNERS)
+def test_one_denied_word_denies_its_purposes(signal: Signal) -> None:
+    """Each denied word alone denies its purposes, also an optional one, and no others."""
+    for word in words_of(DEFAULT_TABLES[signal]):
+        requiring = {
+            purpose
+            for purpose, keys in DEFAULT_TABLES[signal].items()
+            if word in {key.removesuffix("?") for key in keys}
+        }
+
+        assert read(signal, {word: DENIAL[signal]}) == dict.fromkeys(requiring, False)
+
+
+@pytest.mark.parametrize("signal", BANNERS)
+@pytest.mark.parametrize("known", [False, True])
+def test_a_report_without_a_known_word_is_refused(signal: Signal, known: bool) -> None:
+    """The refusal names the words of the table and the setting, also for an empty report."""
+    answers: dict[str, object] = {"C0001": GRANT[signal]} if known else {}
+    with pytest.raises(BadRequest, match="RECSVC_CONSENT_SIGNALS") as refused:
+        read(signal, answers)
+
+    (fault,) = refused.value.errors
+    assert fault.field.startswith(signal)
+    assert all(word in fault.detail for word in words_of(DEFAULT_TABLES[signal]))
+
+
+def test_consent_mode_of_version_1_states_what_it_knows() -> None:
+    """`ad_storage` is no word of the table, so a purpose for offers stays as it is."""
+    assert read(Signal.GOOGLE, {"ad_storage": "granted", "analytics_storage": "granted"}) == {
+        Purpose.ANALYTICS: True
+    }
+
+
+def test_arguments_of_gtag_that_are_no_consent_are_ignored() -> None:
+    """`wait_for_update` and `region` are neither answers nor faults."""
+    sent = {"analytics_storage": "denied", "wait_for_update": 500, "region": ["ES", "US-AK"]}
+
+    assert read(Signal.GOOGLE, sent) == {Purpose.ANALYTICS: False}
+
+
+def test_a_note_names_the_word_that_is_missing() -> None:
+    """A purpose some of whose words are granted is not granted, and the note says why."""
+    sent = {"google": {"ad_user_data": "granted", "analytics_storage": "granted"}}
+    found = read_signals(sent, DEFAULT_TABLES)
+
+    assert found.purposes == {Purpose.ANALYTICS: True}
+    assert found.notes == ["google: offers did not change, because ad_personalization is missing"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "note"),
+    [
+        ({"tcf": {"gdprApplies": False, "eventStatus": "tcloaded"}}, "gdprApplies is false"),
+        ({"us_privacy": "1---"}, "its law does not apply"),
+        ({"usp": {"version": 1, "uspString": "1---"}}, "its law does not apply"),
+        ({"us_privacy": "1YNN"}, "no grant"),
+        ({"us_privacy": "1NNY"}, "no grant"),
+        ({"gpp": {"applicableSections": [-1], "parsedSections": {}}}, "its law does not apply"),
+        ({"gpp": {"parsedSections": {"usca": {"SaleOptOut": 2, "SharingOptOut": 0}}}}, "no grant"),
+    ],
+    ids=str,
+)
+def test_a_report_that_states_nothing_says_why(sent: dict[str, Any], note: str) -> None:
+    """The report changes no purpose, and a note gives the reason."""
+    found = read_signals(sent, DEFAULT_TABLES)
+
+    assert found.purposes == {}
+    assert [note in each for each in found.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"us_privacy": "1YYN"},
+        {"usp": "1nyn"},
+        {"us_privacy": {"version": 1, "uspString": "1NYY"}},
+        {"gpp": {"parsedSections": {"usnat": {"SaleOptOut": 1}}}},
+        {"gpp": {"parsedSections": {"usca": [{"SharingOptOut": 1}, {"Gpc": False}]}}},
+        {"gpp": {"parsedSections": {"usva": {"TargetedAdvertisingOptOut": 1}}}},
+        {"gpp": {"parsedSections": {"usnat": [{"SaleOptOut": 2}, {"Gpc": True}]}}},
+        {"gpp": {"parsedSections": {"uspv1": {"OptOutSale": "Y"}}}},
+    ],
+    ids=str,
+)
+def test_an_opt_out_denies(sent: dict[str, Any]) -> None:
+    """An opt-out of sale, sharing or targeted advertising denies personalization and offers."""
+    assert stated(sent) == DENIED
+
+
+def test_a_table_narrows_an_opt_out() -> None:
+    """A table with fewer purposes or fewer opt-outs denies less."""
+    tables = parse_tables({"gpp": {"offers": ["targeted_advertising"]}})
+    sale, targeted = (
+        {"gpp": {"parsedSections": {"usnat": {name: 1}}}}
+        for name in ("SaleOptOut", "TargetedAdvertisingOptOut")
+    )
+
+    assert stated(targeted, tables) == {Purpose.OFFERS: False}
+    assert stated(sale, tables) == {}
+
+
+READY = {
+    "onetrust": ("C0002", "C0003", "C0004"),
+    "cookiebot": ("statistics", "preferences", "marketing"),
+    "usercentrics": ("functional", "marketing"),
+    "transcend": ("Analytics", "Functional", "Advertising"),
+}
+
+
+@pytest.mark.parametrize("name", READY_TABLES)
+def test_a_ready_table_knows_the_categories_of_a_consent_tool(name: str) -> None:
+    """A file names the table; all categories together grant, and all denied deny."""
+    tables = parse_tables({"segment": name})
+    answers = [{"categoryPreferences": dict.fromkeys(READY[name], each)} for each in (True, False)]
+
+    assert stated({"segment": answers[0]}, tables) == dict.fromkeys(NAMED, True)
+    assert stated({"segment": answers[1]}, tables) == dict.fromkeys(NAMED, False)
 
 
 def test_the_tcdata_object_is_read_unchanged() -> None:
@@ -88,19 +203,15 @@ def test_the_tcdata_object_is_read_unchanged() -> None:
         },
     }
 
-    assert read_signals({Signal.TCF: data}, DEFAULT_TABLES) == {
-        Purpose.PERSONALIZATION: True,
-        Purpose.OFFERS: False,
-        Purpose.ANALYTICS: False,
-    }
+    assert stated({Signal.TCF: data}) == {Purpose.PERSONALIZATION: True, Purpose.OFFERS: False}
 
 
-@pytest.mark.parametrize("signal", Signal)
+@pytest.mark.parametrize("signal", BANNERS)
 @pytest.mark.parametrize("value", ["true", "yes", 1, 0, 1.0, None, [True], {}, "Granted"], ids=repr)
 def test_an_invalid_value_is_refused_by_its_field(signal: Signal, value: object) -> None:
     """A value that is no literal grant or denial is refused, also under an unknown key."""
     with pytest.raises(BadRequest) as refused:
-        read(signal, {"some_key": value})
+        read(signal, {words_of(DEFAULT_TABLES[signal])[0]: GRANT[signal], "some_key": value})
 
     (fault,) = refused.value.errors
     assert fault.field.startswith(f"{signal}.")
@@ -123,6 +234,18 @@ def test_an_invalid_value_is_refused_by_its_field(signal: Signal, value: object)
         (Signal.TCF, {"purpose": {}, "purposes": {}}, "tcf.purposes"),
         (Signal.TCF, {"purpose": {"consents": "111"}}, "tcf.purpose.consents"),
         (Signal.TCF, {"purposes": {}, "eventStatus": "cmpuishown"}, "tcf.eventStatus"),
+        (Signal.TCF, {"purposes": {"5": True}, "gdprApplies": "no"}, "tcf.gdprApplies"),
+        (Signal.US_PRIVACY, "1YN", "us_privacy"),
+        (Signal.US_PRIVACY, "2YNN", "us_privacy"),
+        (Signal.US_PRIVACY, None, "us_privacy"),
+        (Signal.GPP, "DBABLA~BVQqAAAAAgA.QA", "gpp"),
+        (Signal.GPP, {}, "gpp.parsedSections"),
+        (Signal.GPP, {"parsedSections": {"tcfeuv2": {}}}, "gpp.parsedSections"),
+        (
+            Signal.GPP,
+            {"parsedSections": {"usnat": {"SaleOptOut": True}}},
+            "gpp.parsedSections.SaleOptOut",
+        ),
     ],
 )
 def test_an_invalid_shape_is_refused_by_its_field(signal: str, sent: object, field: str) -> None:
@@ -146,11 +269,11 @@ def test_deny_wins_between_signals(first: dict[str, bool], second: dict[str, boo
         Signal.SEGMENT: {"categoryPreferences": first},
         Signal.TCF: {"purposes": second},
     }
-    alone = [read_signals({signal: each}, DEFAULT_TABLES) for signal, each in sent.items()]
+    alone = [stated({signal: each}) for signal, each in sent.items()]
 
-    together = read_signals(sent, DEFAULT_TABLES)
+    together = stated(sent)
 
-    assert together == {purpose: all(each[purpose] for each in alone) for purpose in NAMED}
+    assert together == deny_wins(*alone)
     assert Purpose.TRAINING not in together
 
 
@@ -162,11 +285,11 @@ def test_segments_context_is_read_as_its_consent(
     inner, outer = {"categoryPreferences": first}, {"categoryPreferences": second}
     context = {"consent": outer, "ip": "203.0.113.7", "traits": {"Analytics": True}}
 
-    alone = read_signals({CONTEXT_FIELD: context}, DEFAULT_TABLES)
-    both = read_signals({CONTEXT_FIELD: context, Signal.SEGMENT: inner}, DEFAULT_TABLES)
+    alone = stated({CONTEXT_FIELD: context})
+    both = stated({CONTEXT_FIELD: context, Signal.SEGMENT: inner})
 
-    assert alone == read_signals({Signal.SEGMENT: outer}, DEFAULT_TABLES)
-    assert both == deny_wins(alone, read_signals({Signal.SEGMENT: inner}, DEFAULT_TABLES))
+    assert alone == stated({Signal.SEGMENT: outer})
+    assert both == deny_wins(alone, stated({Signal.SEGMENT: inner}))
 
 
 def test_a_purpose_that_one_statement_names_is_kept() -> None:
@@ -182,7 +305,7 @@ def test_a_file_changes_the_signals_that_it_names() -> None:
     tables = parse_tables({"segment": {"email": ["News"]}})
 
     assert tables == {**DEFAULT_TABLES, Signal.SEGMENT: {Purpose.EMAIL: ("News",)}}
-    assert read_signals({Signal.SEGMENT: {"categoryPreferences": {"News": True}}}, tables) == {
+    assert stated({"segment": {"categoryPreferences": {"News": True}}}, tables) == {
         Purpose.EMAIL: True
     }
 
@@ -201,6 +324,9 @@ def test_a_file_changes_the_signals_that_it_names() -> None:
         ({"google": {"offers": [1]}}, "google.offers"),
         ({"google": {"offers": ["ad_storage?"]}}, "google.offers"),
         ({"google": {"offers": ["?"]}}, "google.offers"),
+        ({"segment": "one trust"}, "segment"),
+        ({"google": "onetrust"}, "google"),
+        ({"us_privacy": {"offers": ["selling"]}}, "us_privacy.offers"),
     ],
 )
 def test_an_invalid_table_is_refused_by_its_field(parsed: dict[str, Any], field: str) -> None:
@@ -228,10 +354,10 @@ def test_a_table_infers_only_the_purposes_that_are_named(purpose: Purpose) -> No
 
 
 def test_a_purpose_that_is_added_later_is_not_inferred(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No table infers a purpose before `banner_signals.py` names it."""
+    """No table infers a purpose before `signal_tables.py` names it."""
     members = {each.name: each.value for each in Purpose}
     monkeypatch.setattr(consent, "Purpose", StrEnum("Purpose", members | {"SMS": "sms"}))
-    parse = runpy.run_path(str(banner_signals.__file__))["parse_tables"]
+    parse = runpy.run_path(str(signal_tables.__file__))["parse_tables"]
 
     assert accepts(parse, "email")
     assert not accepts(parse, "sms")
