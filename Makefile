@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DOCUMENTS := tests/e2e/test_documents.py
+CLIENT_TESTS := tests/clients
+TOOLS := $(VENV)/clients
 STORE_TESTS := tests/integration tests/property/test_consent_store.py tests/e2e/test_claims.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -11,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-docs test-redis test-all lint format types bench bench-serve bench-steps bench-quality bench-offers lock clean
+.PHONY: help demo serve test test-docs test-redis test-clients test-all lint format types bench bench-serve bench-steps bench-quality bench-offers lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +40,7 @@ serve: $(VENV)/.demo ## Serve the trained models (ARGS='--port 9000 --workers 2'
 	@$(BIN)/recsvc serve $(ARGS)
 
 test: $(VENV)/.dev ## Run every test that needs Python and pip alone (ARGS='-k consent', …)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore $(DOCUMENTS) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore $(DOCUMENTS) --ignore $(CLIENT_TESTS) $(ARGS)
 
 test-docs: $(VENV)/.dev ## Run each command of the README and the docs, and compare its output
 	@$(BIN)/python -m pytest $(DOCUMENTS) $(ARGS)
@@ -48,7 +50,20 @@ test-redis: $(VENV)/.dev ## Run the tests of the store against a redis-server fr
 		|| { echo "test-redis needs redis-server on the PATH (apt-get install redis-server)" >&2; exit 1; }
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --redis $(STORE_TESTS) $(ARGS)
 
-test-all: test test-docs test-redis ## Run every test, also those that need other programs
+$(TOOLS)/.installed: $(CLIENT_TESTS)/package-lock.json $(CLIENT_TESTS)/requirements.txt | $(VENV)/.dev
+	@echo "Installing the generators of clients into $(TOOLS) …" >&2
+	@$(BIN)/python -m venv $(TOOLS)/python
+	@$(TOOLS)/python/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement $(CLIENT_TESTS)/requirements.txt
+	@cp $(CLIENT_TESTS)/package.json $(CLIENT_TESTS)/package-lock.json $(TOOLS)
+	@PATH="$(abspath $(TOOLS))/python/bin:$$PATH" \
+		npm ci --prefix $(TOOLS) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+test-clients: $(TOOLS)/.installed ## Generate clients from the OpenAPI document, and compile and run them
+	@RECSVC_CLIENT_TOOLS=$(TOOLS) $(BIN)/python -m pytest --numprocesses 2 $(CLIENT_TESTS) $(ARGS)
+
+test-all: test test-docs test-redis test-clients ## Run every test, also those that need other programs
 
 lint: $(VENV)/.dev ## Check style
 	@$(BIN)/ruff check .
