@@ -15,6 +15,7 @@ from recsvc.model.kernels.kernels import (
     NEW_AGAINST,
     NEW_VOTES,
     NEW_VOTES_WORTH,
+    NOT_JUDGED,
     ORDERS_NEW_AGAINST,
     ORDERS_NEW_BASE,
     ORDERS_NEW_VOTES,
@@ -22,6 +23,7 @@ from recsvc.model.kernels.kernels import (
     ORDERS_OWN,
     ORDERS_WORTH,
     OUTSIDE_WORTH,
+    PURCHASES_SHARE,
     VOTE_UNIT,
 )
 from training.dataset.customer_items import customer_items_of
@@ -95,6 +97,7 @@ class Coefficients:
             against_h,
             both_h / scale,
         ]
+        numbers[PURCHASES_SHARE] = NOT_JUDGED
         numbers[[ORDERS_WORTH, ORDERS_NEW_BASE]] = [worth_h / scale, base_h - worth_h * shift]
         return HistoryScores(
             facts.weights.lists,

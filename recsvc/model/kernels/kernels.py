@@ -59,7 +59,11 @@ HISTORY_WEIGHTS_LEAST = 13  # the rest is 0 in models without it
 # of own items, and to those of other items; of other items, to the share of the worth.
 ORDERS_OWN, ORDERS_NEW_VOTES, ORDERS_NEW_AGAINST, ORDERS_NEW_VOTES_WORTH = 13, 19, 20, 21
 ORDERS_OWN_BASE, ORDERS_NEW_BASE, ORDERS_WORTH = 18, 22, 23
-HISTORY_WEIGHTS_TOTAL = 24
+# What the chances by purchases since the end of the data add to the scores of a customer's list;
+# NOT_JUDGED: no window has judged it.
+PURCHASES_SHARE = 24
+NOT_JUDGED = -1.0
+HISTORY_WEIGHTS_TOTAL = 25
 SAME_ORDER_DAYS = 1 / 24  # between the last purchases of two items
 _BOUGHT = np.float32(-1e30)  # in place of the sum of a bought item's votes
 _LOG1P_STEPS = 16.0  # per unit; the linear interpolation errs by at most 0.0005

@@ -155,8 +155,8 @@ class LiveItems:
             return self._unfiltered
         return self._item_filter(filters)
 
-    def filter_beside_item(self, filters: Filters) -> ItemFilter:
-        """Return the same filter for lists of an item, which no sensitive item passes."""
+    def filter_without_sensitive(self, filters: Filters) -> ItemFilter:
+        """Return the same filter for lists of an item or a customer: no sensitive item passes."""
         return (self._hidden, *self.item_filter(filters)[1:])
 
     def _item_filter(self, filters: Filters) -> ItemFilter:

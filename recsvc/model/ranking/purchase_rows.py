@@ -40,12 +40,13 @@ class PurchaseRows:
         """Return the history without items whose last purchase is not after the end of the data.
 
         For a customer whom a model knows: its lists contain these purchases already. The end is
-        `Manifest.data_end_us`. `times` of the remaining items still counts their earlier purchases.
+        `Manifest.data_end_us`. Each remaining item counts as one purchase, because `times` would
+        count the earlier ones again.
         """
         is_new = self.last_seconds > data_end_seconds
         return PurchaseRows(
             self.rows[is_new],
-            self.times[is_new],
+            np.ones(int(is_new.sum()), np.int64),
             self.last_seconds[is_new],
             self.dismissed,
             self.dismissed_unknown,

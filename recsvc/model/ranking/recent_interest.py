@@ -20,7 +20,9 @@ from recsvc.domain.customers.recent_events import (
 )
 from recsvc.model.artifact.format import Array
 from recsvc.model.kernels.kernels import (
+    KIND,
     ROW,
+    SECONDS,
     START,
     STOP,
     UNKNOWN_ROW,
@@ -59,12 +61,14 @@ def interest_of(
     weights: EventWeights = DEFAULT_WEIGHTS,
     *,
     has_history: bool = False,
+    known_until: float | None = None,
 ) -> RecentInterest | None:
     """Score the events, the latest first; None if no event counts for a known item.
 
     `entries`: as `recsvc.domain.customers.recent_events` writes them; malformed ones are skipped.
     `ignored`: item rows whose events do not count. `has_history`: a purchase history ranks the
-    purchases, so they neither vote nor are they on cooldown.
+    purchases, so they neither vote nor are they on cooldown. `known_until`: seconds since 1970; a
+    purchase up to then does not count, since the customer's list knows it.
     """
     model = live_items.model
     if has_history:
@@ -72,6 +76,9 @@ def interest_of(
     events = _events_of(live_items, entries)
     if len(ignored):
         events[np.isin(events[:, ROW], ignored), ROW] = UNKNOWN_ROW
+    if known_until is not None:
+        is_known = (events[:, KIND] == _PURCHASED) & (events[:, SECONDS] <= known_until)
+        events[is_known, KIND] = _REMOVED  # it has no weight, and an earlier view does not vote
     voted, shares, bought, voters = weigh.run(
         events,
         now_seconds,
@@ -143,6 +150,8 @@ _KINDS = (  # a purchase last: `weigh` identifies it by that
     RecentKind.REMOVE_FROM_CART,
     RecentKind.PURCHASE,
 )
+_REMOVED = _KINDS.index(RecentKind.REMOVE_FROM_CART)
+_PURCHASED = _KINDS.index(RecentKind.PURCHASE)
 _LETTERS = "".join(_KINDS).encode()
 _HALF_LIFE_SECONDS = HALF_LIFE_DAYS * SECONDS_PER_DAY
 _VIEWED, _BOUGHT = ReasonCode.BECAUSE_YOU_VIEWED, ReasonCode.BECAUSE_YOU_BOUGHT

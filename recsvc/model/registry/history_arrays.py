@@ -12,7 +12,8 @@ from recsvc.model.artifact import format as layout
 from recsvc.model.artifact.format import Array, Arrays
 from recsvc.model.kernels.kernels import (
     HISTORY_WEIGHTS_LEAST,
-    HISTORY_WEIGHTS_TOTAL,
+    NOT_JUDGED,
+    PURCHASES_SHARE,
     UNKNOWN_ROW,
     HistoryArrays,
 )
@@ -20,9 +21,11 @@ from recsvc.model.kernels.kernels import (
 # By the places that `kernels` names.
 DEFAULT_COEFFICIENTS = np.array(
     [2.3, -2.6, -0.3, -0.1, 0.2, 1.0, 0.0, -0.25, 0.0, 0.0, 28.0, -2.5, 0.5]
-    + [0.0] * (HISTORY_WEIGHTS_TOTAL - HISTORY_WEIGHTS_LEAST),
+    + [0.0] * (PURCHASES_SHARE - HISTORY_WEIGHTS_LEAST)
+    + [NOT_JUDGED],
     np.float32,
 )
+_ADDED_LATER = DEFAULT_COEFFICIENTS[HISTORY_WEIGHTS_LEAST:]
 _TOP_SHARE = 0.3  # of the customers who buy the most popular item within the horizon
 _LEAST_SHARE = 3e-4
 _OWN_WORTH, _NEW_WORTH, _PER_LOG_SHARE = -1.0, -0.5, 0.8
@@ -107,9 +110,15 @@ def in_columns(
 
 
 def _complete(coefficients: Array) -> Array:
-    """Add zeros for coefficients that a model of an earlier version lacks."""
-    missing = max(HISTORY_WEIGHTS_TOTAL - len(coefficients), 0)
-    return np.concatenate([coefficients, np.zeros(missing, np.float32)])
+    """Add the defaults of coefficients that a model of an earlier version lacks."""
+    known = max(len(coefficients) - HISTORY_WEIGHTS_LEAST, 0)
+    return np.concatenate([coefficients, _ADDED_LATER[known:]])
+
+
+def purchases_share(history_arrays: HistoryArrays) -> float | None:
+    """Return the share of purchases since the end of the data; None: not judged."""
+    share = float(history_arrays[5].item(PURCHASES_SHARE))
+    return None if share < 0 else share
 
 
 def _lists(spec: layout.RankedListsSpec, arrays: Arrays) -> tuple[Array, Array, Array]:

@@ -80,6 +80,11 @@ class LoadedModel:
     appeal: Array = field(repr=False)  # (items,) float32, popularity factor of a vote
     history_arrays: HistoryArrays = field(repr=False)  # as `kernels.fold_in` takes them
 
+    # Seconds since 1970; None: the data has no times.
+    data_end_seconds: float | None = None
+    # Of purchases since then, for customers of the model; None: not judged.
+    purchases_share: float | None = None
+
     @property
     def version(self) -> str:
         return self.manifest.version

@@ -31,7 +31,7 @@ from recsvc.model.artifact.manifest import MAX_MANIFEST_BYTES, ArrayEntry, Manif
 from recsvc.model.artifact.npy import map_array
 from recsvc.model.artifact.rejection import FORMAT_UNKNOWN, SECRET_MISMATCH
 from recsvc.model.registry.candidates import Candidates, assemble
-from recsvc.model.registry.history_arrays import history_arrays
+from recsvc.model.registry.history_arrays import history_arrays, purchases_share
 from recsvc.model.registry.id_map import CustomerMap, IdMap
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.vote_tally import appeal_of
@@ -140,6 +140,7 @@ def _check_hashes(folder: Path, manifest: Manifest) -> None:
 
 
 def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
+    histories, end_us = history_arrays(arrays), manifest.data_end_us
     return LoadedModel(
         manifest=manifest,
         items=IdMap(arrays[layout.ITEM_IDS.name]),
@@ -166,7 +167,9 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
         intervals=arrays.get(layout.ITEM_INTERVALS.name, _NO_INTERVALS),
         _purchases=_purchases(arrays),
         appeal=_appeal(arrays),
-        history_arrays=history_arrays(arrays),
+        history_arrays=histories,
+        data_end_seconds=None if end_us is None else end_us / 1_000_000,
+        purchases_share=purchases_share(histories),
     )
 
 

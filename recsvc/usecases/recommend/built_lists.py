@@ -32,8 +32,10 @@ from recsvc.usecases.recommend.candidate_sources import (
     basket_lists,
     customer_lists,
     history_list,
+    own_list,
     rows_of,
     rule_of,
+    with_new_purchases,
 )
 from recsvc.usecases.recommend.personal_context import PersonalContext
 from recsvc.usecases.recommend.public_lists import (
@@ -86,6 +88,7 @@ def _list_of_admitted(
     own = live_items.model.customer_slate(personal.admitted, slate)
     if own is None:
         return _list_of_unknown(live_items, personal, slate, query, taken)
+    own = with_new_purchases(live_items, personal, slate, own)
     return _personal_list(live_items, personal, slate, query, taken, own)
 
 
@@ -98,15 +101,19 @@ def _judged(
 ) -> BuiltList:
     """Report the list as personal exactly if the anonymous list has other items or reasons.
 
-    A list that equals it is the anonymous one, for a customer whom the model does not know.
+    The anonymous list is compared without sensitive items, which no personal list has. A list that
+    equals it is the anonymous one, for a customer whom the model does not know.
     """
     if not (built.is_personal or personal.dismissed) or has_own_reason(built.ranked):
         return built
-    anonymous = anonymous_list(live_items, AnonymousSlate.POPULAR, query, taken)
+    popular = AnonymousSlate.POPULAR
+    anonymous = anonymous_list(
+        live_items, popular, query, taken, without_sensitive=built.is_personal
+    )
     if differ(built.ranked, anonymous.ranked):
         return replace(built, is_personal=True)
     if built.is_personal and not _is_known(live_items, personal):
-        return replace(anonymous, fallback=Fallback.UNKNOWN_CUSTOMER)
+        return fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
     return replace(built, is_personal=False)
 
 
@@ -183,9 +190,9 @@ def _rotated(
 ) -> RankedItems:
     """Select the items; those shown without a reaction move back as far as the query says."""
     if not (query.rotate and personal.shown):
-        return select_items(live_items, query, lists, seen)
+        return select_items(live_items, query, lists, seen, without_sensitive=True)
     longer = replace(query, n=items_to_read(query.n))
-    ranked = select_items(live_items, longer, lists, seen)
+    ranked = select_items(live_items, longer, lists, seen, without_sensitive=True)
     return ranked.at(rotated(ranked.items, personal.shown, query.rotate, query.n))
 
 
@@ -239,9 +246,7 @@ def _own_basket_items(
     excluded: Collection[int],
 ) -> RankedItems | None:
     """Return the items for an admitted customer; None if they equal the anonymous ones."""
-    own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
-    if own is None:
-        own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
+    own = own_list(live_items, personal, CustomerSlate.FOR_YOU)
     if own is None:
         if not (personal.dismissed or _takes_part(personal)):
             return None
@@ -264,7 +269,7 @@ def _basket_items(
     seen = set(excluded)
     lists = basket_lists(live_items, query, basket, personal, own, seen)
     lists = without_variants(live_items, basket, lists)
-    return select_items(live_items, query, lists, seen, beside_item=True)
+    return select_items(live_items, query, lists, seen, without_sensitive=True)
 
 
 def placed_list(

@@ -16,7 +16,7 @@ from recsvc.domain.values.ids import ItemId
 from recsvc.model.kernels.kernels import BOUGHT
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import votes
-from recsvc.model.ranking.purchase_ranking import ranked_by_history
+from recsvc.model.ranking.purchase_ranking import raised_by_purchases, ranked_by_history
 from recsvc.model.ranking.recent_interest import RecentInterest, reranked
 from recsvc.model.registry.candidates import Candidates
 from recsvc.usecases.recommend.personal_context import PersonalContext
@@ -108,6 +108,35 @@ def history_list(
         live_items,
         personal.history,
         personal.now_seconds,
+        shows_bought=rule.shows_bought,
+        adds_items=rule.adds_items,
+    )
+
+
+def own_list(
+    live_items: LiveItems, personal: PersonalContext, slate: CustomerSlate
+) -> Candidates | None:
+    """Return the list of the model with later purchases, else the one of the history, if any."""
+    own = live_items.model.customer_slate(personal.admitted, slate)
+    if own is None:
+        return history_list(live_items, personal, slate)
+    return with_new_purchases(live_items, personal, slate, own)
+
+
+def with_new_purchases(
+    live_items: LiveItems, personal: PersonalContext, slate: CustomerSlate, own: Candidates
+) -> Candidates:
+    """Add to the model's list what the purchases since the end of its data say."""
+    share = live_items.model.purchases_share
+    if not share or not len(personal.new_purchases.rows):
+        return own
+    rule = rule_of(slate)
+    return raised_by_purchases(
+        live_items,
+        own,
+        personal.new_purchases,
+        personal.now_seconds,
+        share,
         shows_bought=rule.shows_bought,
         adds_items=rule.adds_items,
     )

@@ -20,7 +20,7 @@ from recsvc.model.ranking.neighbour_votes import no_candidates
 from recsvc.model.ranking.recent_interest import reranked
 from recsvc.model.registry.candidates import Candidates
 from recsvc.usecases.recommend.built_lists import differ, has_own_reason
-from recsvc.usecases.recommend.candidate_sources import history_list
+from recsvc.usecases.recommend.candidate_sources import own_list
 from recsvc.usecases.recommend.personal_context import PersonalContext
 from recsvc.usecases.recommend.public_lists import BuiltList
 
@@ -85,10 +85,15 @@ def _own_list(
     """
     if not isinstance(personal, PersonalContext):
         return no_candidates(), ()
-    own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
-    if own is None:
-        own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
+    own = own_list(live_items, personal, CustomerSlate.FOR_YOU)
     own, interest = no_candidates() if own is None else own, personal.interest
     if interest is None:
-        return own, ()
-    return reranked(own, interest, adds_items=True), interest.on_cooldown()
+        return _without_sensitive(live_items, own), ()
+    own = reranked(own, interest, adds_items=True)
+    return _without_sensitive(live_items, own), interest.on_cooldown()
+
+
+def _without_sensitive(live_items: LiveItems, own: Candidates) -> Candidates:
+    """Leave out items that are sensitive now: they keep the place that popularity gives them."""
+    is_sensitive = live_items.sensitive[own.items]
+    return own.at((~is_sensitive).nonzero()[0]) if is_sensitive.any() else own

@@ -53,7 +53,9 @@ def item_list(
     avoided = Repetition.VARIANTS
     if slate is ItemSlate.BOUGHT_TOGETHER:
         lists, avoided = without_variants(live_items, rows, lists), Repetition.NONE
-    ranked = select_items(live_items, query, lists, {*taken, *rows}, avoided, beside_item=True)
+    ranked = select_items(
+        live_items, query, lists, {*taken, *rows}, avoided, without_sensitive=True
+    )
     if not nearest:
         return BuiltList(AnonymousSlate.POPULAR, ranked, Fallback.UNKNOWN_ITEM)
     return BuiltList(slate, ranked, filtered_out(query, ranked))
@@ -78,12 +80,24 @@ def _own_lists(
 
 
 def anonymous_list(
-    live_items: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
+    live_items: LiveItems,
+    slate: AnonymousSlate,
+    query: ListQuery,
+    taken: Collection[int] = (),
+    *,
+    without_sensitive: bool = False,
 ) -> BuiltList:
     if not live_items.model.has_slate(slate):
         return fallback_list(live_items, query, Fallback.NO_MODEL, taken)
     lists = anonymous_lists(live_items, slate, query)
-    ranked = select_items(live_items, query, lists, set(taken), Repetition.CATEGORIES)
+    ranked = select_items(
+        live_items,
+        query,
+        lists,
+        set(taken),
+        Repetition.CATEGORIES,
+        without_sensitive=without_sensitive,
+    )
     return BuiltList(slate, ranked, filtered_out(query, ranked))
 
 

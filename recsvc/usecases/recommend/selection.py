@@ -35,7 +35,7 @@ def select_items(
     seen: set[int],
     avoided: Repetition = Repetition.NONE,
     *,
-    beside_item: bool = False,
+    without_sensitive: bool = False,
 ) -> RankedItems:
     """Fill the answer from the lists with available items that pass the filters and are not seen.
 
@@ -44,7 +44,7 @@ def select_items(
     seen.update(rows_of(live_items, query.exclude))
     if query.context_item is not None:
         seen.update(rows_of(live_items, [query.context_item]))
-    of = live_items.filter_beside_item if beside_item else live_items.item_filter
+    of = live_items.filter_without_sensitive if without_sensitive else live_items.item_filter
     item_filter = of(query.filters)
     if query.diversity:  # never with an offset
         ranked = fill(query.n * POOL, lists, seen, item_filter)
