@@ -66,6 +66,7 @@ def print_results(console: Console, results: Results) -> None:
             console.print(_windows_table(slate, found))
     print_item_slates(console, results)
     print_warm_start(console, results)
+    print_new_purchases(console, results)
     if results.popular is not None:
         console.print(escape(popular_sentence(results.popular)), soft_wrap=True)
     if results.anonymity is not None:
@@ -104,6 +105,21 @@ def print_warm_start(console: Console, results: Results) -> None:
             cells = [_figure(path.history.mean), _figure(path.popularity.mean), known]
             ratios = [_ratio(path.of_popularity), _ratio(path.of_known)]
             table.add_row(orders_told(path), *cells, *ratios)
+        console.print(table)
+
+
+def print_new_purchases(console: Console, results: Results) -> None:
+    """Show what purchases since the end of the data add for customers of the model."""
+    found = results.new_purchases
+    if found is None:
+        return
+    for slate, paths in found.slates.items():
+        title = f"{slate}: purchases told since training, share {found.share:g} of their chances"
+        columns = ("days told", MAIN_METRIC, "trained alone", "gain", "±")
+        table = Table(*columns, title=title, title_justify="left", box=None)
+        for path in paths:
+            means = (path.told.mean, path.trained.mean, path.gain.mean, path.gain.error)
+            table.add_row(f"{path.days:.3g}", *map(_figure, means))
         console.print(table)
 
 

@@ -21,9 +21,10 @@ from training.dataset.interactions import Interactions, from_lines
 from training.dataset.slate_rules import OF_ALL_ITEMS
 from training.dataset.windows import window_days
 from training.errors import NotPublishable
+from training.evaluation.new_purchases import measure_new_purchases, with_share
 from training.evaluation.popular_list import leaf_codes, measure_popular
 from training.evaluation.training_results import published_in_window, results_of
-from training.evaluation.warm_start import measure_warm_start
+from training.evaluation.warm_start import live_scores, measure_warm_start, sample_of
 from training.item_slates.judging import ItemSlates, fit_item_slates
 from training.item_slates.maker import ItemData
 from training.item_slates.makers import makers_of
@@ -40,6 +41,7 @@ from training.lists.item_lists import (
 from training.lists.k_anonymity import has_enough_buyers
 from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
+from training.metrics.new_purchases_results import NewPurchases
 from training.metrics.results import Anonymity, PopularList, Results
 from training.metrics.warm_start_results import WarmStart
 from training.progress import Progress
@@ -108,13 +110,16 @@ def train(
         facts = FactsOfHistories(settings.k_anonymity, settings.constants.ease_penalty)
         history_scores = _fit_history_scores(interactions, facts, settings, progress)
         slates = fill_slates(selected, _reason_context(interactions, items), progress)
+        live = _judged_live(interactions, selected, facts, settings)
+        history_scores = with_share(history_scores, live.new_purchases)
         results = replace(
             results_of(interactions, selected, settings),
             reasons=slates.reasons,
             anonymity=items.anonymity,
             item_slates=item_slates.results,
             popular=_popular_list(interactions, catalogue, selected, settings),
-            warm_start=_warm_start(interactions, selected, facts, settings),
+            warm_start=live.warm_start,
+            new_purchases=live.new_purchases,
             tuning=tuned.tuning,
             constants=found.searched,
         )
@@ -202,25 +207,40 @@ def _reason_context(interactions: Interactions, items: ItemLists) -> ReasonConte
     return ReasonContext((items.similar, items.together), rising, tops, history.categories)
 
 
-def _warm_start(
+@dataclass(frozen=True, slots=True)
+class _JudgedLive:
+    """Results of what the service ranks from purchase histories."""
+
+    warm_start: tuple[WarmStart, ...] = ()
+    new_purchases: NewPurchases | None = None
+
+
+def _judged_live(
     interactions: Interactions,
     selected: SelectedModels,
     facts: FactsOfHistories,
     settings: TrainingSettings,
-) -> tuple[WarmStart, ...]:
+) -> _JudgedLive:
     """Measure on the newest evaluated window."""
     judged = [window for window in selected.window_results if window.judged]
     if not judged:
-        return ()
-    window = judged[0].window
-    history = interactions.history
-    return measure_warm_start(
-        window.known(history),
+        return _JudgedLive()
+    newest, history = judged[0], interactions.history
+    known, ground_truths = newest.window.known(history), newest.window.ground_truths(history)
+    scores = live_scores(known, settings, sample_of(ground_truths, settings), facts)
+    warm_start = measure_warm_start(
+        known,
         interactions.item_ids,
-        window.ground_truths(history),
+        ground_truths,
         settings,
-        published_in_window(selected, judged[0]),
-        facts,
+        published_in_window(selected, newest),
+        scores=scores,
+    )
+    if not scores.learned:
+        return _JudgedLive(warm_start)
+    winners = {slate: selected.choices[slate].winner for slate in newest.lists}
+    return _JudgedLive(
+        warm_start, measure_new_purchases(history, newest, winners, scores, settings.seed)
     )
 
 

@@ -59,6 +59,32 @@ class LeftOut:
         return cls(len(set(ids)), np.array(found, np.int64))
 
 
+@dataclass(frozen=True, slots=True)
+class LiveScores:
+    """The arrays that the service ranks a purchase history with, for its own kernel."""
+
+    arrays: HistoryArrays
+    intervals: Floats  # (items,)
+    popular: Rows
+    learned: bool = True  # False: the defaults of the service
+
+    def best(self, told: ToldPurchases, slate: CustomerSlate) -> Rows:
+        """Return the first MAIN_K items; of new items, none that was ever bought."""
+        shows = RULES[slate].shows
+        items, _, _ = fold_in.run(
+            told.rows.astype(np.int64),
+            told.times.astype(np.int64),
+            told.ages.astype(np.float64),
+            self.arrays,
+            self.intervals,
+            self.popular,
+            shows is not Shows.UNSEEN,
+            shows is not Shows.OWNED,
+            MAIN_K + (len(told.bought) if shows is Shows.UNSEEN else 0),
+        )
+        return _first(items[~np.isin(items, told.bought)] if shows is Shows.UNSEEN else items)
+
+
 def measure_warm_start(
     history: History,
     item_ids: Sequence[str],
@@ -67,18 +93,19 @@ def measure_warm_start(
     known: Known | None = None,
     facts: FactsOfHistories | None = None,
     left_out: LeftOut | None = None,
+    scores: LiveScores | None = None,
 ) -> tuple[WarmStart, ...]:
     """Leave some customers out and measure; `known` is the published model's NDCG.
 
     `facts`: those that learning fitted, to use them again. `left_out`: the customers; None draws a
-    sample.
+    sample. `scores`: those learned without the sample.
     """
-    hidden = hidden_customers(customers_to_predict(ground_truths), settings.seed)
+    hidden = sample_of(ground_truths, settings)
     if left_out is not None:
         hidden = left_out.customers
     elif len(hidden) < _LEAST_HIDDEN:
         return ()
-    scores = live_scores(history, settings, hidden, facts)
+    scores = scores or live_scores(history, settings, hidden, facts)
     item_bytes = text_bytes(item_ids)
     told = {
         orders: list(told_purchases(history, hidden, orders, item_bytes))
@@ -99,6 +126,11 @@ def measure_warm_start(
         listed = None if left_out is None else left_out.listed
         found.append(WarmStart(str(slate), len(hidden), tuple(paths), trained, listed))
     return tuple(found)
+
+
+def sample_of(ground_truths: GroundTruths, settings: TrainingSettings) -> Rows:
+    """Draw the customers that are left out."""
+    return hidden_customers(customers_to_predict(ground_truths), settings.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,31 +177,6 @@ def ratio_of(values: Values, base: Values) -> Mean | None:
     return Mean(ratio, metrics.mean_of((values - ratio * base) / base.mean()).error, len(base))
 
 
-@dataclass(frozen=True, slots=True)
-class LiveScores:
-    """The arrays that the service ranks a purchase history with, for its own kernel."""
-
-    arrays: HistoryArrays
-    intervals: Floats  # (items,)
-    popular: Rows
-
-    def best(self, told: ToldPurchases, slate: CustomerSlate) -> Rows:
-        """Return the first MAIN_K items; of new items, none that was ever bought."""
-        shows = RULES[slate].shows
-        items, _, _ = fold_in.run(
-            told.rows.astype(np.int64),
-            told.times.astype(np.int64),
-            told.ages.astype(np.float64),
-            self.arrays,
-            self.intervals,
-            self.popular,
-            shows is not Shows.UNSEEN,
-            shows is not Shows.OWNED,
-            MAIN_K + (len(told.bought) if shows is Shows.UNSEEN else 0),
-        )
-        return _first(items[~np.isin(items, told.bought)] if shows is Shows.UNSEEN else items)
-
-
 def live_scores(
     history: History,
     settings: TrainingSettings,
@@ -200,6 +207,7 @@ def live_scores(
         ),
         np.zeros(0, np.float32) if days is None else days.astype(np.float32),
         top.items.astype(np.int32),
+        found is not None,
     )
 
 

@@ -18,6 +18,7 @@ Results
 ├── item_slates   lists of items ("similar", "bought_together"): see item_slate_results
 ├── popular       the list for all visitors, as ranked and as served
 ├── warm_start    customers left out of training: see warm_start_results
+├── new_purchases  customers of the model, purchases since: see new_purchases_results
 ├── holdout       `evaluate` only: purchases that no model was trained on
 ├── constants     constants of the base models, searched on the newest past window
 └── tuning        the search for settings; left out if there was none
@@ -33,6 +34,7 @@ import msgspec
 from training.metrics.estimates import Estimate, Mean
 from training.metrics.item_slate_results import ItemSlateResults
 from training.metrics.model import Model
+from training.metrics.new_purchases_results import NewPurchases
 from training.metrics.search_results import SearchedConstant, Tuning
 from training.metrics.warm_start_results import WarmStart
 
@@ -226,6 +228,7 @@ class Results:
     item_slates: Mapping[str, ItemSlateResults] = field(default_factory=dict)
     popular: PopularList | None = None
     warm_start: tuple[WarmStart, ...] = ()
+    new_purchases: NewPurchases | None = None
     holdout: HoldoutResults | None = None
     tuning: Tuning | None = None
     constants: tuple[SearchedConstant, ...] = ()

@@ -20,6 +20,8 @@ from training.recommenders.registry import TIE_BREAKER, TIE_WEIGHT, competing
 
 Scores = NDArray[np.floating]
 
+KEPT = 30  # items of a ranking, more than are judged: purchases after a cutoff move them
+
 
 class Learned(Protocol):
     """A fitted ranker or blend, immutable, that scores rows by their features."""
@@ -50,16 +52,23 @@ def base_score(columns: tuple[Column, ...], rows: SlateRows, name: str) -> Score
 
 
 def top_items(rows: SlateRows, scores: Scores) -> RankedItems:
-    return best_items(rows.customers, rows.items, scores, MAIN_K)
+    return best_items(rows.customers, rows.items, scores, KEPT)
+
+
+def lists_of(customers: Rows, rankings: Iterable[RankedItems], k: int) -> Rows:
+    """Return the first k items of each customer (ascending), NOTHING where there are fewer."""
+    ranked = np.full((len(customers), k), NOTHING, np.int64)
+    for ranking in rankings:
+        known = np.isin(ranking.customers, customers)
+        at = np.searchsorted(customers, ranking.customers[known])
+        ranked[at, : ranking.items.shape[1]] = ranking.items[known, :k]
+    return ranked
 
 
 def ndcg_of(ground_truth: GroundTruth, customers: Rows, rankings: Iterable[RankedItems]) -> Values:
     """Return NDCG of each customer with a relevant item; 0 without a list."""
     judged = with_ground_truth(ground_truth, customers)
-    ranked = np.full((len(judged), MAIN_K), NOTHING, np.int64)
-    for ranking in rankings:
-        known = np.isin(ranking.customers, judged)
-        ranked[np.searchsorted(judged, ranking.customers[known])] = ranking.items[known]
+    ranked = lists_of(judged, rankings, MAIN_K)
     hits = metrics.hits_of(ground_truth, judged, ranked)
     return metrics.ndcg(hits, ground_truth.relevant[judged], MAIN_K)
 

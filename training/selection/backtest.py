@@ -20,7 +20,15 @@ from training.ranking.candidates import blocks, pool_candidates
 from training.ranking.lambdarank import Variant, fit_ranker, variants_of
 from training.ranking.ranked_items import RankedItems
 from training.ranking.samples import Sample, chances, drawn, joined, sample_of
-from training.ranking.scoring import Learned, every_score, ndcg_of, top_items, with_ground_truth
+from training.ranking.scoring import (
+    KEPT,
+    Learned,
+    every_score,
+    lists_of,
+    ndcg_of,
+    top_items,
+    with_ground_truth,
+)
 from training.settings import TrainingSettings
 
 _LEAST_EVALUATED = 5  # customers; with fewer, a window is not evaluated
@@ -38,7 +46,8 @@ RowEvaluator = Callable[[CustomerSlate, SlateRows], Evaluation]
 class WindowResult:
     """`ndcg` is by slate and model, empty if the window was not evaluated.
 
-    Its values are those of the customers in `judged_customers`.
+    Its values are those of the customers in `judged_customers`. `lists` has their first KEPT items,
+    NOTHING where there are fewer; of the newest window only.
     """
 
     window: Window
@@ -46,6 +55,7 @@ class WindowResult:
     customers: int
     ndcg: Mapping[CustomerSlate, Mapping[str, Values]] = field(default_factory=dict)
     judged_customers: Mapping[CustomerSlate, Rows] = field(default_factory=dict)
+    lists: Mapping[CustomerSlate, Mapping[str, Rows]] = field(default_factory=dict)
 
     @property
     def judged(self) -> bool:
@@ -91,7 +101,7 @@ class Backtest:
     def run(self, *, evaluate: bool) -> WindowResult:
         """Evaluate the window and append its sample to `samples`."""
         prepared = self.prepare(evaluate=evaluate)
-        ndcg, judged_customers = {}, {}
+        ndcg, judged_customers, lists = {}, {}, {}
         if prepared.judged:
             results = self.evaluate_blocks(prepared, self.row_ranker(prepared.cutoff))
             ndcg = _ndcg_by_slate(results, prepared.ground_truths, prepared.customers)
@@ -99,9 +109,13 @@ class Backtest:
                 slate: with_ground_truth(prepared.ground_truths[slate], prepared.customers)
                 for slate in ndcg
             }
+            if self.place == 0:
+                lists = _lists_by_slate(results, judged_customers)
         else:
             self.evaluate_blocks(prepared, None)
-        return WindowResult(self.window, prepared.lines, prepared.eligible, ndcg, judged_customers)
+        return WindowResult(
+            self.window, prepared.lines, prepared.eligible, ndcg, judged_customers, lists
+        )
 
     def prepare(self, *, evaluate: bool) -> PreparedWindow:
         """Fit the cutoff and sample the customers; an evaluated window uses more of them."""
@@ -214,6 +228,19 @@ class Backtest:
             samples[slate] = sample_of(rows.only(kept), bought[kept])
             evaluations[slate] = evaluate_rows(slate, rows)
         return BlockResult(samples, evaluations)
+
+
+def _lists_by_slate(
+    results: list[BlockResult[RankedByModel]], judged: Mapping[CustomerSlate, Rows]
+) -> dict[CustomerSlate, dict[str, Rows]]:
+    """Return each model's lists of the judged customers."""
+    return {
+        slate: {
+            name: lists_of(customers, [each.evaluations[slate][name] for each in results], KEPT)
+            for name in results[0].evaluations[slate]
+        }
+        for slate, customers in judged.items()
+    }
 
 
 def _ndcg_by_slate(
