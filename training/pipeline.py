@@ -112,8 +112,10 @@ def train(
         slates = fill_slates(selected, _reason_context(interactions, items), progress)
         live = _judged_live(interactions, selected, facts, settings)
         history_scores = with_share(history_scores, live.new_purchases)
+        results = results_of(interactions, selected, settings)
         results = replace(
-            results_of(interactions, selected, settings),
+            results,
+            switched_off={**results.switched_off, **live.switched_off},
             reasons=slates.reasons,
             anonymity=items.anonymity,
             item_slates=item_slates.results,
@@ -213,6 +215,13 @@ class _JudgedLive:
 
     warm_start: tuple[WarmStart, ...] = ()
     new_purchases: NewPurchases | None = None
+
+    @property
+    def switched_off(self) -> dict[str, str]:
+        if self.new_purchases is not None:
+            return {}
+        lost = "too few customers to judge: votes of .55 and cooldown apply to purchases since"
+        return {"purchases since training": lost}
 
 
 def _judged_live(

@@ -6,6 +6,7 @@ from datetime import timedelta
 import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.customers.recent_events import DEFAULT_WEIGHTS
 from training.dataset.interactions import EPOCH, Interactions
 from training.dataset.windows import window_days
 from training.features.facts import Column
@@ -138,6 +139,11 @@ def _switched_off(
             "nothing is bought twice: for_you ranks what is new, as discover does, and buy_again "
             "is not judged"
         )
+    view, cart = DEFAULT_WEIGHTS.view, DEFAULT_WEIGHTS.add_to_cart
+    off["views"] = (
+        "training reads purchases only: the weights of views and carts are not learned, those of "
+        f"RECSVC_EVENT_WEIGHTS apply (by default {view} and {cart})"
+    )
     if judged < settings.judged_windows:
         off["windows"] = f"{judged} of {settings.judged_windows} windows judged: short history"
     if len(history.customers) > settings.lines_compared:

@@ -158,6 +158,8 @@ def test_without_repeats_buy_again_is_unjudged_with_a_reason() -> None:
     assert (choice.judged, choice.winner) == (False, "decayed_personal")
     assert "nothing is bought twice" in choice.reason
     assert "repeats" in result.results.switched_off
+    assert "RECSVC_EVENT_WEIGHTS" in result.results.switched_off["views"]
+    assert "too few customers" in result.results.switched_off["purchases since training"]
     assert listed == newest_first
 
 
