@@ -41,7 +41,7 @@ from training.lists.item_lists import (
 from training.lists.k_anonymity import has_enough_buyers
 from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
-from training.metrics.new_purchases_results import NewPurchases
+from training.metrics.new_purchases_results import JudgedPurchases
 from training.metrics.results import Anonymity, PopularList, Results
 from training.metrics.warm_start_results import WarmStart
 from training.progress import Progress
@@ -214,7 +214,7 @@ class _JudgedLive:
     """Results of what the service ranks from purchase histories."""
 
     warm_start: tuple[WarmStart, ...] = ()
-    new_purchases: NewPurchases | None = None
+    new_purchases: JudgedPurchases | None = None
 
     @property
     def switched_off(self) -> dict[str, str]:

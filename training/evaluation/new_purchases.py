@@ -23,7 +23,7 @@ from training.dataset.slate_rules import RULES, Shows
 from training.dataset.windows import Window, sampled
 from training.evaluation.warm_start import LiveScores
 from training.metrics import ranking_quality as metrics
-from training.metrics.new_purchases_results import NewPurchases, NewPurchasesPath
+from training.metrics.new_purchases_results import JudgedPurchases, NewPurchasesPath
 from training.metrics.ranking_quality import Values
 from training.metrics.results import MAIN_K
 from training.selection.backtest import WindowResult
@@ -38,11 +38,11 @@ Winners = Mapping[CustomerSlate, str]
 
 def measure_new_purchases(
     history: History, result: WindowResult, winners: Winners, scores: LiveScores, seed: int
-) -> NewPurchases | None:
+) -> JudgedPurchases | None:
     """Choose and judge the share on an evaluated window; None with too few customers."""
-    measured: dict[CustomerSlate, list[_Measured]] = {}
+    measured: dict[CustomerSlate, list[_JudgedShares]] = {}
     for part in _TOLD:
-        told = _Told.of(history, result.window, part)
+        told = _ToldDays.of(history, result.window, part)
         for slate, lists in result.lists.items():
             customers = result.judged_customers[slate]
             found = told.measure(slate, customers, lists[winners[slate]], scores, seed)
@@ -54,10 +54,10 @@ def measure_new_purchases(
     paths = {
         str(slate): tuple(each.path(share) for each in found) for slate, found in measured.items()
     }
-    return NewPurchases(SHARES[share], paths)
+    return JudgedPurchases(SHARES[share], paths)
 
 
-def with_share(scores: HistoryScores | None, found: NewPurchases | None) -> HistoryScores | None:
+def with_share(scores: HistoryScores | None, found: JudgedPurchases | None) -> HistoryScores | None:
     """Write the judged share of new purchases into the coefficients."""
     if scores is None or found is None:
         return scores
@@ -67,7 +67,7 @@ def with_share(scores: HistoryScores | None, found: NewPurchases | None) -> Hist
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _JudgedShares:
     """NDCG of each customer with each share."""
 
     days: float
@@ -85,12 +85,12 @@ class _Measured:
         return NewPurchasesPath(self.days, *means)
 
 
-def _best_share(measured: list[_Measured]) -> int:
+def _best_share(measured: list[_JudgedShares]) -> int:
     return int(np.argmax(np.sum([each.gains for each in measured], axis=0)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _ToldDays:
     """The purchases of the first days of a window, and what is to be predicted after them."""
 
     days: float
@@ -100,7 +100,7 @@ class _Told:
     ground_truths: Mapping[CustomerSlate, GroundTruth]
 
     @classmethod
-    def of(cls, history: History, window: Window, part: float) -> "_Told":
+    def of(cls, history: History, window: Window, part: float) -> "_ToldDays":
         days = (window.end - window.start) * part
         rest = Window(window.start + days, window.end)
         told = history.between(window.start, rest.start)
@@ -115,7 +115,7 @@ class _Told:
 
     def measure(
         self, slate: CustomerSlate, customers: Rows, lists: Rows, scores: LiveScores, seed: int
-    ) -> _Measured | None:
+    ) -> _JudgedShares | None:
         """Measure customers who bought in the first days; None if there are too few."""
         truth = self.ground_truths[slate]
         judged = customers[
@@ -132,7 +132,7 @@ class _Told:
             metrics.ndcg(metrics.hits_of(truth, judged, items), relevant, MAIN_K)
             for items in ranked
         ]
-        return _Measured(self.days, np.column_stack(ndcg))
+        return _JudgedShares(self.days, np.column_stack(ndcg))
 
     def _rank(
         self, slate: CustomerSlate, customer: int, listed: Rows, scores: LiveScores, ranked: Rows

@@ -17,7 +17,7 @@ class NewPurchasesPath:
 
 
 @dataclass(frozen=True, slots=True)
-class NewPurchases:
+class JudgedPurchases:
     """`share` of the chances by new purchases was chosen by one half of the customers; `slates`
     has the figures of the other half.
     """

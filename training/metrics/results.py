@@ -34,7 +34,7 @@ import msgspec
 from training.metrics.estimates import Estimate, Mean
 from training.metrics.item_slate_results import ItemSlateResults
 from training.metrics.model import Model
-from training.metrics.new_purchases_results import NewPurchases
+from training.metrics.new_purchases_results import JudgedPurchases
 from training.metrics.search_results import SearchedConstant, Tuning
 from training.metrics.warm_start_results import WarmStart
 
@@ -228,7 +228,7 @@ class Results:
     item_slates: Mapping[str, ItemSlateResults] = field(default_factory=dict)
     popular: PopularList | None = None
     warm_start: tuple[WarmStart, ...] = ()
-    new_purchases: NewPurchases | None = None
+    new_purchases: JudgedPurchases | None = None
     holdout: HoldoutResults | None = None
     tuning: Tuning | None = None
     constants: tuple[SearchedConstant, ...] = ()

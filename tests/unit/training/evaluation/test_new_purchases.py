@@ -16,7 +16,7 @@ from training.dataset.history import History
 from training.dataset.windows import Window
 from training.evaluation.new_purchases import measure_new_purchases, with_share
 from training.evaluation.warm_start import LiveScores
-from training.metrics.new_purchases_results import NewPurchases
+from training.metrics.new_purchases_results import JudgedPurchases
 from training.selection.backtest import WindowResult
 
 CUSTOMERS, HABITS, ITEMS, START = 140, 15, 30, 40.0
@@ -38,7 +38,7 @@ def shop(*, repeats: bool, customers: int = CUSTOMERS) -> History:
     return history(bought)
 
 
-def measured(shop: History) -> NewPurchases | None:
+def measured(shop: History) -> JudgedPurchases | None:
     """Every customer's list has the habits, the first item first."""
     customers = np.arange(shop.customers_total)
     lists = np.tile(np.arange(HABITS), (shop.customers_total, 1))
@@ -93,7 +93,7 @@ def test_few_customers_judge_nothing() -> None:
 def test_the_share_is_published_with_the_coefficients() -> None:
     """A model says its share; one that was not judged says none."""
     scores = HistoryScores(empty_lists(1), np.zeros(1), np.zeros(1), DEFAULT_COEFFICIENTS.copy())
-    judged = with_share(scores, NewPurchases(0.35, {}))
+    judged = with_share(scores, JudgedPurchases(0.35, {}))
     unjudged = with_share(scores, None)
 
     assert judged is not None
