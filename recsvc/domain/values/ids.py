@@ -17,8 +17,21 @@ ShopName = NewType("ShopName", str)
 MAX_ID_BYTES = 128
 SHOP_RULE = "1 to 32 of a-z, 0-9 and '-', beginning with a letter or digit"
 
+# Parts of paths of the API that follow an id. Servers decode `%2F` before they pass a path on, so
+# an id with such a part behind a slash could not be told from the path of another id.
+PATH_PARTS = (
+    "claim",
+    "consents",
+    "export",
+    "history",
+    "merge",
+    "offers",
+    "profile",
+    "recommendations",
+    "release",
+)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # all of Unicode's category Cc
-# In lines of ids: a character that no id has, an empty line, `.` or `..`.
+# In lines of ids: a character that needs a closer look, an empty line, `.` or `..`.
 _SUSPICIOUS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f/\ud800-\udfff]|\n\\.{0,2}(?=\n)")
 _MOST_BYTES_PER_CHARACTER = 4
 _NO_IDS = frozenset(("", ".", ".."))
@@ -27,14 +40,19 @@ _SHOP = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 def id_rule(max_bytes: int = MAX_ID_BYTES) -> str:
     return (
-        f"1 to {max_bytes} bytes of valid UTF-8 without control characters or '/', "
-        "and not '.' or '..'"
+        f"1 to {max_bytes} bytes of valid UTF-8 without control characters, not '.' or '..', and "
+        "with no such part between slashes, no '/' at the end, and no part behind a '/' that is a "
+        "part of the API's paths"
     )
 
 
 ID_RULE = id_rule()
 # A regular expression of ECMA-262, as JSON Schema has them.
-ID_PATTERN = r"^(?!\.\.?$)[^/\u0000-\u001f\u007f-\u009f]+$"
+ID_PATTERN = (
+    r"^(?!(.*/)?\.\.?(/|$))(?!.*/$)"
+    rf"(?!.*/({'|'.join(PATH_PARTS)})(/|$))"
+    r"[^\u0000-\u001f\u007f-\u009f]+$"
+)
 
 
 def id_schema(max_bytes: int = MAX_ID_BYTES) -> Mapping[str, Any]:
@@ -58,11 +76,20 @@ def id_fault(text: str, max_bytes: int = MAX_ID_BYTES) -> str | None:
         return f"{size} bytes long"
     if text.isalnum():
         return None
-    if "/" in text:
-        return "contains '/'"
     if _CONTROL.search(text):
         return "contains a control character"
-    return None
+    return _slash_fault(text) if "/" in text else None
+
+
+def _slash_fault(text: str) -> str | None:
+    first, *others = text.split("/")
+    for part in (first, *others):
+        if part in (".", ".."):
+            return f"contains the part '{part}'"
+    for part in others:
+        if part in PATH_PARTS:
+            return f"contains the part '/{part}' of a path"
+    return "contains a '/' at its end" if text.endswith("/") else None
 
 
 def checked_id(text: str, field: str, max_bytes: int = MAX_ID_BYTES) -> str:

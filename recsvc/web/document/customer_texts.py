@@ -55,6 +55,8 @@ CUSTOMER_TEXTS = {
     "rows": "The rows, newest last",
     "said_at": "The time of the statement itself, which an import supplies",
     "segment": "Segment's consent",
+    "parsedSections": "The sections of the GPP report by name",
+    "notes": "Why a report of the request left a purpose, or all, as it was",
     "segments": "Groups of customers, named by the shop",
     "shop_removes": "The copies that the shop itself must change or remove",
     "source": "The origin of the statement, such as `banner`",

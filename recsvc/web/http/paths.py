@@ -1,13 +1,14 @@
 """Ids in paths. Any text between the fixed parts reaches the view, which checks it as an id.
 
-So a bad id is a 400 that names it, also where it is empty or holds an encoded slash. Werkzeug's own
-converter would answer 404 or a redirect.
+So a bad id is a 400 that names it, also where it is empty. Werkzeug's own converter would answer
+404 or a redirect. An id may contain slashes: the server decodes `%2F`, and a path is read so that
+no id contains a fixed part of a path behind a slash, which no valid id does.
 """
 
 from werkzeug.routing import BaseConverter
 
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
-from recsvc.domain.values.ids import MAX_ID_BYTES, bad_id, checked_id
+from recsvc.domain.values.ids import MAX_ID_BYTES, PATH_PARTS, bad_id, checked_id
 from recsvc.domain.values.validation import shortened_json
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
@@ -16,9 +17,9 @@ _OTHER_LENGTHS = {"decision_id": MAX_DECISION_ID_LENGTH}
 
 
 class IdConverter(BaseConverter):
-    """Matches any text, slashes and the empty text included."""
+    """Matches any text, slashes and the empty text included, but no fixed part of a path."""
 
-    regex = r"(?s:.*?)"
+    regex = rf"(?s:(?:(?!/(?:{'|'.join(PATH_PARTS)})(?:/|\Z)).)*?)"
     part_isolating = False
 
 

@@ -24,7 +24,7 @@ INVALID: list[tuple[str, Any, str]] = [
     ("description", "a\u0007", "description"),
     ("description", "x" * 4097, "description"),
     ("description", 1, "description"),
-    ("item_group_id", "a/b", "item_group_id"),
+    ("item_group_id", "a/..", "item_group_id"),
     ("item_group_id", 7, "item_group_id"),
     ("item_group_id", "", "item_group_id"),
     ("attributes", [], "attributes"),

@@ -101,13 +101,24 @@ def raw(running: Running, target: bytes) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize(
-    "wrong", [b"", b".", b"..", b"%2e%2e", b"a%2Fb", b"a//b", b"%00", b"%ff", b"%0d%0a", b"a" * 129]
+    "wrong",
+    [b"", b".", b"..", b"%2e%2e", b"a%2F..", b"a//./b", b"%00", b"%ff", b"%0d%0a", b"a" * 129],
 )
 def test_an_invalid_id_reaches_the_rule_for_ids(running: Running, wrong: bytes) -> None:
     """The server passes an invalid id in a path unchanged, and the rule for ids refuses it."""
     status, body = raw(running, b"/v1/customers/%s/recommendations" % wrong)
 
     assert (status, json.loads(body)["code"]) == (400, "bad_id")
+
+
+@pytest.mark.parametrize(
+    "item", [b"AB%2F12-3", b"gid%3A%2F%2Fshopify%2FProduct%2F1", b"%2Fa", b"a/b"]
+)
+def test_an_id_may_contain_slashes(running: Running, item: bytes) -> None:
+    """An id with slashes, encoded or not, is the id of the path."""
+    status, body = raw(running, b"/v1/items/%s/recommendations" % item)
+
+    assert (status, json.loads(body)["fallback"]) == (200, "unknown_item")
 
 
 @pytest.mark.parametrize("query", [b"n=%D9%A1", b"n=+5", b"n=%ff", b"n=5&n=7", "n=١".encode()])

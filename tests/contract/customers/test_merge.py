@@ -271,7 +271,7 @@ def test_a_merge_with_an_erased_customer_is_refused(service: Service, gone: Cust
 
 
 @pytest.mark.parametrize(
-    ("into", "code"), [(ANNA, "merge_into_itself"), ("", "bad_id"), ("a/b", "bad_id")]
+    ("into", "code"), [(ANNA, "merge_into_itself"), ("", "bad_id"), ("a/..", "bad_id")]
 )
 def test_an_invalid_merge_is_refused(service: Service, into: str, code: str) -> None:
     """The answer is 400 and names `into`."""

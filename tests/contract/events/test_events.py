@@ -234,7 +234,7 @@ def test_an_anonymous_session_is_not_logged(service: Service) -> None:
         ({**VIEW, "type": ["view"]}, "type"),
         ({"message_id": "a", "type": "purchase"}, "item_id"),
         ({**VIEW, "item_id": None}, "item_id"),
-        ({**VIEW, "item_id": "a/b"}, "item_id"),
+        ({**VIEW, "item_id": "a/.."}, "item_id"),
         ({**VIEW, "type": "offer_accepted"}, "offer_id"),
         ({**VIEW, "customer_id": ".."}, "customer_id"),
         ({**VIEW, "timestamp": "2026-01-01"}, "timestamp"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recsvc.domain.values.ids import id_fault
+from recsvc.domain.values.ids import PATH_PARTS, id_fault
 from recsvc.web.app import ROUTES, all_routes
 from recsvc.web.openapi import document
 from tests.contract.grocery import Service
@@ -166,7 +166,9 @@ def descriptions(part: Any) -> Iterator[str]:
 
 def test_ids_have_the_same_rule_in_text_schema_and_code() -> None:
     """The pattern of an id accepts what the code accepts, in parameters and bodies."""
-    texts = ["a", "a/b", "/", ".", "..", "...", ".a", "a b", "é", "%2F", "\x00", "a\n", "\x85", ""]
+    texts = ["a", "/", ".", "..", "...", ".a", "a b", "é", "%2F", "\x00", "a\n", "\x85", ""]
+    texts += ["a/b", "gid://x/Y/1", "/a", "a/", "a/.", "../a", "a/..b", "offers/a", "a/offersx"]
+    texts += [f"a/{part}{end}" for part in PATH_PARTS for end in ("", "/b")]
     paths, ids = DOCUMENT["paths"], []
     for methods in paths.values():
         for operation in methods.values():

@@ -115,7 +115,7 @@ def test_a_browser_reaches_only_its_own_customer(service: Service, path: str) ->
     ("path", "body", "field"),
     [
         (BASKET, {}, "items"),
-        (BASKET, {"items": ["a/b"]}, "items[0]"),
+        (BASKET, {"items": ["a/.."]}, "items[0]"),
         (BASKET, {"items": ["a"] * 201}, "items"),
         (BASKET, {"items": [], "customer_id": ".."}, "customer_id"),
         (BASKET, {"items": [], "min_price": 2, "max_price": 1}, "max_price"),

@@ -119,7 +119,7 @@ def test_a_thousand_items_are_ranked(service: Service) -> None:
     ("body", "field"),
     [
         ({}, "items"),
-        ({"items": ["ok", "a/b"]}, "items[1]"),
+        ({"items": ["ok", "a/.."]}, "items[1]"),
         ({"items": [".."]}, "items[0]"),
         ({"items": ["a", ""]}, "items[1]"),
         ({"items": ["a\nb"]}, "items[0]"),

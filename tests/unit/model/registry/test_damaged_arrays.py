@@ -139,8 +139,8 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
         "item_ids: not sorted, or not unique",
     ),
     "an id that is none": (
-        damage("item_ids", np.array(["a", "b", "c/c", "d"], "S")),
-        "item_ids: b'c/c' is contains '/'",
+        damage("item_ids", np.array(["a", "b", "c/.", "d"], "S")),
+        "item_ids: b'c/.' is contains the part '.'",
     ),
     "an id of broken UTF-8": (
         damage("item_ids", np.array([b"a", b"b", b"c", b"\xff"], "S")),

@@ -113,7 +113,7 @@ def test_a_line_that_contradicts_itself_stops_the_run(tmp_path: Path, line: str)
         "[]",
         '{"customer_id": 7, "training": true}',
         '{"customer_id": "", "training": true}',
-        '{"customer_id": "a/b", "training": true}',
+        '{"customer_id": "a/..", "training": true}',
         '{"training": true}',
         "[" * 5000,
     ],
@@ -152,7 +152,7 @@ def test_a_line_that_is_neither_grant_nor_denial_stops_the_run(tmp_path: Path, s
         ("ann-1,maybe", 'training: "maybe" is neither true nor false'),
         ("ann-1,1", 'training: "1" is neither true nor false'),
         (",true", "customer_id: empty"),
-        ("ann-1/x,true", "customer_id: contains '/'"),
+        ("ann-1/,true", "customer_id: contains a '/' at its end"),
         ("ann-1\xff,true", "customer_id: not valid UTF-8"),
     ],
 )

@@ -24,7 +24,7 @@ def test_categories_are_read_and_bad_rows_counted(tmp_path: Path) -> None:
     """An item without a category has none; a row with an invalid id is counted as bad."""
     path = tmp_path / "items.parquet"
     pl.DataFrame(
-        {"item_id": ["1", "2", "a/b", None], "category": ["Tea", None, "Tea", "Tea"]}
+        {"item_id": ["1", "2", "a/", None], "category": ["Tea", None, "Tea", "Tea"]}
     ).write_parquet(path)
     found = read_catalogue_file(path)
 
