@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from training.metrics.results import Results, SlateOnHoldout, SlateResults
-from training.report import charts, item_lists, reading, tables, words
+from training.report import charts, item_lists, new_purchases, reading, tables, words
 from training.report.drawing import draw
 from training.report.names import FAMILIES, GLOSSARY, slate_meaning, slate_title
 from training.report.numbers import clean, day
@@ -84,6 +84,7 @@ def render(
             timeline=timeline(results),
             holdout_sentence=words.holdout_sentence(results),
             warm=_warm(results),
+            new_purchases=results.new_purchases and new_purchases.sentences(results.new_purchases),
             reasons=draw(charts.reasons_figure(results.reasons)),
             reasons_sentence=words.reasons_sentence(results.reasons),
             reasons_true=all(
