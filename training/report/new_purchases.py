@@ -1,4 +1,4 @@
-"""What purchases since training add for customers of the model, in sentences."""
+"""Sentences about purchases since training, of customers of the model."""
 
 from training.metrics.new_purchases_results import JudgedPurchases, NewPurchasesPath
 from training.report.names import slate_title
