@@ -414,7 +414,7 @@ def tally(items: Array, votes: Array, voters: Array) -> tuple[Array, Array, Arra
 
 @compiled(
     "Tuple((int32[:,::1], float64[::1], int64[:,::1], int64))"
-    "(int64[:,::1], float64, float64[:], uint8[:], float64, boolean[:], "
+    "(int64[:,::1], float64, float64[:], uint8[:], float64, float64, boolean[:], "
     f"{_NEIGHBOURS}, float32[:], float32[:])"
 )
 def weigh(
@@ -423,6 +423,7 @@ def weigh(
     weights: Array,
     codes: Array,
     half_life_seconds: float,
+    kept_seconds: float,
     sensitive: Array,
     neighbours: NeighbourArrays,
     appeal: Array,
@@ -431,7 +432,8 @@ def weigh(
     """Score neighbours of recent items; mark recent purchases as on cooldown or due.
 
     `events` come latest first. `weights` and `codes` hold the weight and the reason of each kind of
-    event; the last kind is a purchase. Return the voted items (VOTED, REASON, VOTER), their shares,
+    event; the last kind is a purchase. Events older than `kept_seconds` do not count. Return the
+    voted items (VOTED, REASON, VOTER), their shares,
     the purchases (BOUGHT, ON_COOLDOWN; latest first), and the number of items that voted.
     """
     offsets, items, scores = neighbours
@@ -447,6 +449,8 @@ def weigh(
         if row < 0 or row >= len(sensitive) or sensitive[row]:
             continue
         age = now_seconds - events[event, SECONDS]
+        if age > kept_seconds:
+            continue
         # Purchases are collected even if a later event of the item (a view) already voted.
         if kind == len(weights) - 1 and not contains(bought[:purchases, BOUGHT], row):
             interval = DEFAULT_INTERVAL_DAYS

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode
+from recsvc.domain.customers.purchase_history import KEPT_SECONDS
 from recsvc.domain.customers.recent_events import (
     DEFAULT_WEIGHTS,
     HALF_LIFE_DAYS,
@@ -85,6 +86,7 @@ def interest_of(
         _array_of(weights),
         _REASONS,
         _HALF_LIFE_SECONDS,
+        KEPT_SECONDS,
         live_items.sensitive,
         model.neighbour_arrays(ItemSlate.SIMILAR),
         model.appeal,

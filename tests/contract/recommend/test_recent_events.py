@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from recsvc.domain.values.ids import CustomerId
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.wiring.stores import Stores
+from tests.consents import now_us
 from tests.contract.grocery import ANNA, ZOE, Service, item_ids, rows
 
 
@@ -79,6 +81,22 @@ def test_purchases_do_not_displace_an_earlier_view(service: Service, other_worke
 
     assert [item["item_id"] for item in answer["items"][:2]] == rows(1, 5)
     assert answer["items"][1]["reason"] == viewed
+
+
+@pytest.mark.parametrize("kind", ["view", "add_to_cart", "purchase"])
+def test_an_event_older_than_the_history_does_not_steer(
+    service: Service, other_worker: Service, kind: str
+) -> None:
+    """An event told now, of more than 180 days ago, leaves every list as it was."""
+    service.consent(ZOE)
+    old = rfc3339(now_us() - 181 * 86_400_000_000)
+    event = {"message_id": kind, "type": kind, "item_id": rows(0)[0], "customer_id": ZOE}
+    reply = service.send("POST", "/v1/events", {"events": [{**event, "timestamp": old}]})
+    answers = [asked(other_worker, ZOE, slate) for slate in ("for_you", "discover")]
+
+    assert reply.json == {"results": [{"status": 201}]}
+    assert [each["personalized"] for each in answers] == [False, False]
+    assert {each["fallback"] for each in answers} == {"unknown_customer"}
 
 
 def test_a_withdrawal_applies_at_once(service: Service, other_worker: Service) -> None:

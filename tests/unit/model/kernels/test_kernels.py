@@ -104,6 +104,7 @@ def test_every_id_is_found_at_its_row(texts: list[bytes], others: list[str]) -> 
     assert [items.row(text.decode()) for text in asked] == expected
 
 
+KEPT_DAYS = 20
 Happened = tuple[int, int, int]  # kind (index in KINDS), age in days, item row
 
 
@@ -157,9 +158,10 @@ def weigh_in_plain_python(
     """Reference implementation of `weigh`.
 
     Only the latest event of an item votes, sensitive items (`hidden`) do not count, and an
-    unknown interval is the default.
+    unknown interval is the default. Events older than KEPT_DAYS do not count.
     """
-    counted = [each for each in happened if 0 <= each[2] < ITEMS + 2 and each[2] not in hidden]
+    kept = [each for each in happened if each[1] <= KEPT_DAYS]
+    counted = [each for each in kept if 0 <= each[2] < ITEMS + 2 and each[2] not in hidden]
     latest: dict[int, Happened] = {}
     for event in counted:
         latest.setdefault(event[2], event)
@@ -212,6 +214,7 @@ def test_weigh_equals_plain_python(
         np.array([WEIGHTS[kind] for kind in KINDS]),
         np.arange(4, dtype="u1"),
         HALF_LIFE_DAYS * SECONDS_PER_DAY,
+        KEPT_DAYS * SECONDS_PER_DAY,
         np.isin(range(ITEMS + 2), list(hidden)),
         (catalogue.offsets, catalogue.items, catalogue.scores),
         catalogue.appeal,
