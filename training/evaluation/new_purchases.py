@@ -50,7 +50,7 @@ def measure_new_purchases(
                 measured.setdefault(slate, []).append(found)
     if not measured:
         return None
-    share = _best_share([each for found in measured.values() for each in found])
+    share = _chosen_share([each for found in measured.values() for each in found])
     paths = {
         str(slate): tuple(each.path(share) for each in found) for slate, found in measured.items()
     }
@@ -73,20 +73,20 @@ class _JudgedShares:
     days: float
     ndcg: Values  # (customers, shares)
 
-    @property
-    def gains(self) -> Values:
-        """Return the relative gains of the half that chooses."""  # (shares,)
-        means = self.ndcg[::2].mean(axis=0)
-        return np.asarray(means / max(float(means[0]), 1e-9) - 1)
-
     def path(self, share: int) -> NewPurchasesPath:
         trained, told = self.ndcg[1::2, 0], self.ndcg[1::2, share]
         means = (metrics.mean_of(values) for values in (trained, told, told - trained))
         return NewPurchasesPath(self.days, *means)
 
 
-def _best_share(measured: list[_JudgedShares]) -> int:
-    return int(np.argmax(np.sum([each.gains for each in measured], axis=0)))
+def _chosen_share(measured: list[_JudgedShares]) -> int:
+    """Return the smallest share within one paired standard error of the best, by the half that
+    chooses; NDCG of all slates and days is pooled.
+    """
+    ndcg = np.concatenate([each.ndcg[::2] for each in measured])
+    best = int(np.argmax(ndcg.mean(axis=0)))
+    losses = [metrics.mean_of(ndcg[:, best] - ndcg[:, share]) for share in range(best)]
+    return next((at for at, loss in enumerate(losses) if loss.mean <= loss.error), best)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,13 @@ from recsvc.model.registry.history_arrays import (
 from tests.unit.training.builders import Line, history
 from training.dataset.history import History
 from training.dataset.windows import Window
-from training.evaluation.new_purchases import measure_new_purchases, with_share
+from training.evaluation.new_purchases import (
+    SHARES,
+    _chosen_share,
+    _JudgedShares,
+    measure_new_purchases,
+    with_share,
+)
 from training.evaluation.warm_start import LiveScores
 from training.metrics.new_purchases_results import JudgedPurchases
 from training.selection.backtest import WindowResult
@@ -83,6 +89,16 @@ def test_purchases_that_do_not_recur_get_none() -> None:
     assert found is not None
     assert found.share == 0
     assert all(path.gain.mean == 0 for path in found.slates["for_you"])
+
+
+def test_a_larger_share_needs_a_clear_gain() -> None:
+    """Of shares that differ by less than one standard error, the smallest is chosen."""
+    rng = np.random.default_rng(5)
+    ndcg = np.full((400, len(SHARES)), 0.4) + rng.normal(0, 0.1, (400, len(SHARES)))
+    ndcg[:, 1:] += 0.05
+    ndcg[:, 3] += 0.001
+
+    assert _chosen_share([_JudgedShares(7.0, ndcg)]) == 1
 
 
 def test_few_customers_judge_nothing() -> None:
