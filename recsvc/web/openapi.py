@@ -22,7 +22,7 @@ from recsvc.web.document.headers import (
     Header,
     answer_headers,
 )
-from recsvc.web.document.schemas import completed
+from recsvc.web.document.schemas import completed, refuse_control_characters
 from recsvc.web.document.tags import TAGS, tag_list
 from recsvc.web.http.bodies import MAX_LINES, NDJSON_TYPE
 from recsvc.web.http.conditional_responses import Constant
@@ -38,6 +38,7 @@ DESCRIPTION = (
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
     "`Sec-GPC: 1` makes the answer anonymous, unless the setting RECSVC_GPC limits its effect. "
     "Every answer carries `X-Request-Id`. "
+    "Numbers in parameters have no exponent; whole numbers in bodies have at most 19 digits. "
     "Each body says its maximum size; NDJSON has at most "
     f"{MAX_LINES} lines. Errors are RFC 9457 problem documents."
 )
@@ -196,6 +197,7 @@ def _query_schema(parameter: Parameter) -> dict[str, Any]:
     one = dict(parameter.schema)
     if "enum" in one:
         one.setdefault("type", "string")
+    refuse_control_characters(one)
     if parameter.most == 1:
         return one
     return {"type": "array", "items": one, "maxItems": parameter.most}

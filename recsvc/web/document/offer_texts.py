@@ -18,7 +18,8 @@ OFFER_TEXTS = {
     "placement": "The position on the page",
     "refused": "The refused offers by the step that refused them",
     "decision": "The decision as it was recorded",
-    "eligibility": "The conditions that a customer must meet; null: none",
+    "eligibility": "The conditions that a customer must meet; null: none. Conditions that "
+    "contradict each other are refused",
     "ends_at": "The offer is not valid from this time on",
     "exclusive_group": "Of the offers of one group, a decision contains at most one",
     "fallback": "The reason why the answer is anonymous or short; for secret keys only",

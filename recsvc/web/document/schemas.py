@@ -14,6 +14,9 @@ from recsvc.web.document.field_texts import field_text
 
 Schema = dict[str, Any]
 
+_CLEAN = "[^\\u0000-\\u001f\\u007f-\\u009f]"
+CLEAN_TEXT = f"^{_CLEAN}+$"  # a text without control characters, as Unicode counts them (Cc)
+NOT_BLANK = f"^{_CLEAN}*[^\\s\\u0000-\\u001f\\u007f-\\u009f]{_CLEAN}*$"
 _MOMENTS = re.compile(r"(.*_)?at|available_(from|until)|(first|last)_order")
 _DATES = frozenset({"customer_since"})
 _IDS = frozenset({"customer_id", "item_id", "offer_id", "into", "item_group_id"})
@@ -28,6 +31,12 @@ def completed(schemas: Mapping[str, Schema], bodies: Collection[str]) -> dict[st
     return {
         name: _component(name, schema, is_body=name in bodies) for name, schema in schemas.items()
     }
+
+
+def refuse_control_characters(text: Schema) -> None:
+    """Add the pattern that every bounded text of a request has."""
+    if "maxLength" in text and not text.keys() & {"enum", "format", "pattern"}:
+        text["pattern"] = CLEAN_TEXT if text.get("minLength") else f"^{_CLEAN}*$"
 
 
 def _component(name: str, schema: Schema, *, is_body: bool) -> Schema:
@@ -53,6 +62,8 @@ def _completed(owner: str, part: Any, *, is_body: bool) -> Any:
     found |= {name: part[name] for name in ("enum", "required") if part.get(name)}
     if "enum" in found:
         found.setdefault("type", "string")
+    if is_body:
+        refuse_control_characters(found)
     if "description" in found:
         found["description"] = _unwrapped(found["description"])
     return found
@@ -67,6 +78,10 @@ def _property(owner: str, name: str, field: Schema, *, is_body: bool) -> Schema:
     _refine(name, found)
     for each in found.get("anyOf", ()):
         _refine(name, each)
+    if is_body and name == "title":
+        found["pattern"] = NOT_BLANK
+        for each in found.get("anyOf", ()):
+            each.pop("pattern", None)
     texts = [field_text(owner, name), _rule(found)]
     if is_body and field.get("default") not in _EMPTY:
         texts.append(f"If absent: `{json.dumps(field['default'])}`")

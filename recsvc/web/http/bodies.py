@@ -35,6 +35,7 @@ MAX_LINES = MAX_NDJSON_BYTES // 16  # no useful line is shorter
 TOO_LARGE = "the body is larger than this path reads"
 JSON_TYPE = "application/json"
 NDJSON_TYPE = "application/x-ndjson"
+_MOST_WHOLE = 10**9  # the limit of whole numbers in any field
 UTF_8 = frozenset({"utf-8", "utf8"})
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -185,7 +186,9 @@ def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise BodyRefused("a number is out of range")
-    return number or 0.0  # −0.0 is 0 in every field
+    if abs(number) <= _MOST_WHOLE and number.is_integer():
+        return int(number)  # 2.0 is a whole number of JSON Schema, and −0.0 is 0
+    return number
 
 
 def _bounded(digits: str) -> int:

@@ -36,7 +36,7 @@ def range_fault(min_price: float, max_price: float) -> str:
     return f"{max_price:g} is not min_price, {min_price:g}, or more"
 
 
-_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?|-0(\.0{1,6})?", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,32})?|-0(\.0{1,6})?", re.ASCII)
 _ID_SCHEMA = id_schema()
 
 
