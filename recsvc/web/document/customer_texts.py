@@ -39,7 +39,6 @@ CUSTOMER_TEXTS = {
     "minor": "True: the customer is a minor and gets anonymous answers",
     "models": "The data of the customer in each published version",
     "next_training": "The data that only the next training removes",
-    "notes": "What the request did not change, and why",
     "objects_to_marketing": "True: the customer objects to marketing",
     "offer_caps": "The counters of the customer's offers",
     "orders": "The orders of the customer",
