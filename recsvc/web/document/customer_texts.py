@@ -42,7 +42,6 @@ CUSTOMER_TEXTS = {
     "objects_to_marketing": "True: the customer objects to marketing",
     "offer_caps": "The counters of the customer's offers",
     "orders": "The orders of the customer",
-    "parsedSections": "The sections of the banner by the name of their law",
     "permitted": "True if the purpose is permitted now; for secret keys only",
     "policy_version": "The version of the policy that the customer agreed to",
     "profile": "The profile of the customer",
