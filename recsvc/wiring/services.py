@@ -63,6 +63,7 @@ def services_of(
     offer_events = OfferTracking(stores.claims, stores.secret, utc_now_us)
     decisions = DecisionLog(stores.decisions, count_decisions)
     decider = offer_decider(stores, registry, caches, decisions)
+    checks = (decider.is_eligible, decider.has_items)
     limits = RateLimits(limits_of(stores.settings), workers, time.monotonic)
     return Services(
         settings=stores.settings,
@@ -86,7 +87,7 @@ def services_of(
         ),
         offers=OfferService(stores.offers, registry, caches.catalogues),
         offer_decider=decider,
-        claims=ClaimService(stores.claims, stores.hasher, stores.secret, decider.is_eligible),
+        claims=ClaimService(stores.claims, stores.hasher, stores.secret, *checks),
         decisions=decisions,
         trending_cache=caches.counts,
         consents=ConsentService(

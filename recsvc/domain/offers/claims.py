@@ -13,6 +13,7 @@ class ClaimRefusal(StrEnum):
     NOT_ELIGIBLE = "not_eligible"
     CHANNEL = "wrong_channel"
     WINDOW = "outside_window"
+    ITEMS = "items_unavailable"
     CAPPED = "cap_reached"
     NOTHING_LEFT = "nothing_left"
     ENDED = "claim_ended"
@@ -20,7 +21,7 @@ class ClaimRefusal(StrEnum):
 
 # The other refusals would disclose an offer's conditions, or that the offer exists.
 VISIBLE_TO_BROWSERS = frozenset(
-    {ClaimRefusal.CAPPED, ClaimRefusal.NOTHING_LEFT, ClaimRefusal.ENDED}
+    {ClaimRefusal.CAPPED, ClaimRefusal.NOTHING_LEFT, ClaimRefusal.ITEMS, ClaimRefusal.ENDED}
 )
 
 

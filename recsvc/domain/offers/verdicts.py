@@ -9,6 +9,7 @@ class VerdictStep(StrEnum):
     CONSENT = "consent"
     WINDOW = "window"
     CHANNEL = "channel"
+    ITEMS = "items"  # no covered item is available
     ELIGIBILITY = "eligibility"
     DISMISSED = "dismissed"
     REDEEMED = "redeemed"  # per-customer cap on claims

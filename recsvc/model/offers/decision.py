@@ -71,11 +71,17 @@ def decide(
     facts: CustomerFacts | None,
     request: DecisionRequest,
     generator: np.random.Generator | None = None,
+    sold_out: Array | None = None,
 ) -> OfferDecision:
-    """Choose offers. `facts` None: generic. A generator draws the rates, to explore."""
+    """Choose offers. `facts` None: generic. A generator draws the rates, to explore.
+
+    `sold_out`: (offers,) bool, offers without an available item. None: each has one.
+    """
+    if sold_out is None:
+        sold_out = np.zeros(len(columns), dtype=bool)
     if facts is None:
-        return _decide_generic(columns, performance, request)
-    refusals = personal_refusals(columns, performance, facts, request)
+        return _decide_generic(columns, performance, request, sold_out)
+    refusals = personal_refusals(columns, performance, facts, request, sold_out)
     permitted = permitted_offers(refusals)
     scores = arbitration_scores(columns, performance, facts, generator)
     rows = _choose_rows(columns, permitted, request.n, scores.worth)
@@ -114,9 +120,12 @@ def _choose_rows(columns: OfferColumns, permitted: Array, most: int, worth: Arra
 
 
 def _decide_generic(
-    columns: OfferColumns, performance: OfferPerformance, request: DecisionRequest
+    columns: OfferColumns,
+    performance: OfferPerformance,
+    request: DecisionRequest,
+    sold_out: Array,
 ) -> OfferDecision:
-    refusals = generic_refusals(columns, performance, request)
+    refusals = generic_refusals(columns, performance, request, sold_out)
     permitted = permitted_offers(refusals)
     equal = np.zeros(len(columns))
     rows = _choose_rows(columns, permitted, request.n, equal).tolist()

@@ -15,12 +15,16 @@ RefusalMasks = list[tuple[VerdictStep, Array]]
 
 
 def generic_refusals(
-    columns: OfferColumns, performance: OfferPerformance, request: DecisionRequest
+    columns: OfferColumns,
+    performance: OfferPerformance,
+    request: DecisionRequest,
+    sold_out: Array,
 ) -> RefusalMasks:
     """Return the refusals of a generic decision: they depend on no customer."""
     return [
         (VerdictStep.CONSENT, columns.personal),
         *_window_and_channel(columns, request),
+        (VerdictStep.ITEMS, sold_out),
         *performance.exhausted.items(),
     ]
 
@@ -30,8 +34,10 @@ def personal_refusals(
     performance: OfferPerformance,
     facts: CustomerFacts,
     request: DecisionRequest,
+    sold_out: Array,
 ) -> RefusalMasks:
     found = _window_and_channel(columns, request)
+    found.append((VerdictStep.ITEMS, sold_out))
     found.append((VerdictStep.ELIGIBILITY, columns.eligibility.unmet(facts, request.now_us)))
     if facts.dismissed:
         found.append((VerdictStep.DISMISSED, _mask(columns, columns.rows_of(facts.dismissed))))

@@ -38,10 +38,9 @@ class LiveItems:
         self.unavailable = np.zeros(self.size, dtype=bool)  # (items,) not in any answer now
         self.sensitive = np.zeros(self.size, dtype=bool)  # (items,) never named as a reason
         self.next_change_us = NEVER  # next begin or end of an item's availability
-        # (items,) catalogue rows
-        self._catalogue_rows = np.full(self.size, _NOT_IN_CATALOGUE, dtype=np.int32)
-        # (items,) codes of the sets of categories
-        self._category_sets = np.full(self.size, NO_CATEGORY, dtype=np.int32)
+        self.availability_changes = 0  # increases after each change of `unavailable`
+        self._catalogue_rows = np.full(self.size, _NOT_IN_CATALOGUE, np.int32)  # (items,)
+        self._category_sets = np.full(self.size, NO_CATEGORY, np.int32)  # (items,) codes of sets
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
         self._by_category: dict[tuple[str, ...], Candidates] = {}
         self._best_of: dict[str, Candidates] = {}  # by category
@@ -281,6 +280,7 @@ class LiveItems:
         self._unfiltered = self._item_filter(NO_FILTERS)
         self._hidden = self.unavailable | self.sensitive
         self._item_rows = np.append(self._item_rows, found)
+        self.availability_changes += 1
 
     def _apply(self, rows: Array, now_us: int) -> int:
         """Recompute these catalogue rows; return the next begin or end of their availability."""
@@ -289,8 +289,9 @@ class LiveItems:
         self._category_sets[self._item_rows[rows]] = table["category_set"][rows]
         self.sensitive[self._item_rows[rows]] = table["is_sensitive"][rows]
         self._hidden = self.unavailable | self.sensitive
-        moments = (table["from_us"][rows], table["until_us"][rows])
-        return int(min(each[each > now_us].min(initial=NEVER) for each in moments))
+        self.availability_changes += 1
+        moments = np.concatenate([table["from_us"][rows], table["until_us"][rows]])
+        return int(moments[moments > now_us].min(initial=NEVER))
 
     def _is_unavailable(self, rows: Array, now_us: int) -> Array:
         table = self.columns.table

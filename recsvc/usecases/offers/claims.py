@@ -16,6 +16,7 @@ from recsvc.domain.consent.gate import Admitted, AdmittedToOffers, ConsentRefuse
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal, ClaimState
 from recsvc.domain.offers.eligibility import ANY_CUSTOMER
+from recsvc.domain.offers.offer import Offer
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
@@ -29,6 +30,8 @@ _CLAIM_ID_BYTES = 16
 
 # Return whether the admitted customer of a request is eligible for an offer.
 EligibilityCheck = Callable[[RequestContext, StoredOffer, AdmittedToOffers], bool]
+# Return whether an item that the offer covers is available.
+ItemsCheck = Callable[[RequestContext, Offer], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ def accepts_any_customer(
     return stored.offer.eligibility == ANY_CUSTOMER
 
 
+def has_any_item(_context: RequestContext, _offer: Offer) -> bool:
+    """Default check of items, without a catalogue: none is known to be unavailable."""
+    return True
+
+
 class ClaimService:
     """Make and release claims. A returned claim is durable and counted against all caps."""
 
@@ -57,10 +65,12 @@ class ClaimService:
         hasher: Callable[[ShopName], CustomerHasher],
         secret: Secret,
         is_eligible: EligibilityCheck = accepts_any_customer,
+        has_items: ItemsCheck = has_any_item,
     ) -> None:
         self._claims = claims
         self._hasher = hasher
         self._is_eligible = is_eligible
+        self._has_items = has_items
         self._digest_key = lru_cache(DERIVED_KEPT)(lambda shop: secret.derive(f"claims:{shop}"))
 
     def claim(
@@ -128,7 +138,7 @@ class ClaimService:
         channels = stored.offer.channels
         if channels and request.channel is not None and request.channel not in channels:
             return ClaimRefusal.CHANNEL
-        return stored
+        return stored if self._has_items(context, stored.offer) else ClaimRefusal.ITEMS
 
     def _attempt(
         self, shop: ShopName, customer: CustomerKey, request: ClaimRequest

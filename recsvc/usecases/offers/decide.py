@@ -18,10 +18,12 @@ from recsvc.domain.consent.gate import AdmittedToOffers, ConsentRefused, admit_t
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.decision_ids import DecisionId, decision_id_signers
 from recsvc.domain.offers.decision_record import DecisionRecord
+from recsvc.domain.offers.offer import Offer
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.offers.verdicts import OfferReason, reason_text
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.model.artifact.format import NO_ITEM
+from recsvc.model.offers.availability import has_available_item
 from recsvc.model.offers.decision import OfferChoice, OfferDecision, decide, rate_generator
 from recsvc.model.offers.eligibility import eligibility_table
 from recsvc.model.offers.explanation import explain
@@ -115,6 +117,14 @@ class OfferDecider:
         )  # may be newer than the snapshot
         return not conditions.unmet(facts, now_us)[0]
 
+    def has_items(self, context: RequestContext, offer: Offer) -> bool:
+        """Return whether one of the items that the offer covers is available."""
+        current = self._catalogue.at(context)
+        snapshot = self._offers.at(context.shop, context.offers_epoch, current.live_items)
+        if snapshot is None:
+            raise StoreUnavailable("offers are unavailable; try again")
+        return has_available_item(offer, snapshot.items)
+
     def _decided(
         self,
         context: RequestContext,
@@ -129,7 +139,14 @@ class OfferDecider:
         generator = None
         if self._explores and facts is not None:
             generator = rate_generator(uuid7)
-        decision = decide(snapshot.columns, snapshot.performance, facts, request, generator)
+        decision = decide(
+            snapshot.columns,
+            snapshot.performance,
+            facts,
+            request,
+            generator,
+            snapshot.availability.sold_out(),
+        )
         tags = b"".join([snapshot.tags[choice.row] for choice in decision.choices])
         offers = _views(snapshot, live_items, decision.choices)
         if facts is None:

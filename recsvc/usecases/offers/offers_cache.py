@@ -17,6 +17,7 @@ from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.decision_ids import DecisionIdSigner
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.ids import OfferId, ShopName
+from recsvc.model.offers.availability import OfferAvailability
 from recsvc.model.offers.columns import OfferColumns, columns_of
 from recsvc.model.offers.items import ItemsSnapshot
 from recsvc.model.offers.performance import OfferPerformance, performance_of
@@ -38,6 +39,7 @@ class OffersSnapshot:
     columns: OfferColumns
     tags: Sequence[bytes]  # (offers,) tag of each in a decision id
     performance: OfferPerformance
+    availability: OfferAvailability
     items: ItemsSnapshot
     next_change_us: int  # when the next hold of an exhausted offer ends
     counted_us: int
@@ -127,12 +129,16 @@ class OffersCache:
         if columns is None or columns.items is not items or not _same_offers(columns, offers):
             listed = [each.offer for each in offers.values()]
             columns = columns_of(listed, items, columns)
+        availability = None if before is None else before.availability
+        if availability is None or before is None or before.columns is not columns:
+            availability = OfferAvailability(columns, items)
         entry.snapshot = OffersSnapshot(
             read_epoch,
             offers,
             columns,
             self._tags(shop, columns, before),
             performance_of(columns, counters_of(offers, now_us)),
+            availability,
             items,
             next_hold_end_us(offers, now_us),
             counted_us,

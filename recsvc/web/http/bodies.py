@@ -87,13 +87,14 @@ def has_large_body(request: Request) -> bool:
 
 
 def is_bodiless(request: Request) -> bool:
-    """Return True if no header announces bytes of a body. A type alone announces none.
+    """Return True if no header announces bytes of a body, or another type than JSON.
 
     Generated clients send the Content-Type of a body that they leave out.
     """
     headers = request.headers
     return (
         not request.content_length
+        and request.mimetype in ("", JSON_TYPE)
         and "Content-Encoding" not in headers
         and "Transfer-Encoding" not in headers
     )

@@ -40,6 +40,7 @@ _DETAILS = {
     ClaimRefusal.NO_CONSENT: "the customer has not granted the consent that this offer needs",
     ClaimRefusal.NOT_ELIGIBLE: "the customer is not eligible for this offer",
     ClaimRefusal.CHANNEL: "the offer is not valid in this channel",
+    ClaimRefusal.ITEMS: "no item that the offer covers is available",
     ClaimRefusal.WINDOW: "the offer is not valid at this time",
     ClaimRefusal.CAPPED: "the customer has reached the cap of this offer",
     ClaimRefusal.NOTHING_LEFT: "nothing is left of this offer",

@@ -323,7 +323,7 @@ def test_the_document_states_the_maximum_length_of_an_id(market: Service) -> Non
     """Path, event and claim have the same maximum length in the document."""
     reported = market.get("/openapi.json").json
     assert reported is not None
-    (path,) = reported["paths"]["/v1/decisions/{decision_id}"]["get"]["parameters"]
+    path, *_ = reported["paths"]["/v1/decisions/{decision_id}"]["get"]["parameters"]
     schemas = reported["components"]["schemas"]
     bodies = [schemas[name]["properties"]["decision_id"] for name in ("EventBody", "ClaimBody")]
 
@@ -404,6 +404,7 @@ def test_an_answer_contains_no_code_and_no_business_data(market: Service) -> Non
 
 def test_a_sensitive_or_hidden_item_is_no_reason(market: Service) -> None:
     """A reason never names a hidden item; a sensitive item does not even count as bought."""
+    put(market, "annas", items=["item-03", "item-09"])
     market.item("item-03", title="Oat milk", hidden=True)
     hidden = answer(market)["offers"]
     market.item("item-03", title="Oat milk", sensitive=True)
