@@ -120,13 +120,14 @@ def token(
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
 ) -> None:
-    """Print a customer token that is valid for 15 minutes."""
+    """Print a customer token that is valid for 15 minutes; stderr names its key."""
     customer_id = CustomerId(id_of(customer, "--customer"))
     with open_stores(settings_of(data_dir), durable=False) as stores:
         signer = _named(stores, key) if key else _newest(stores, shop_of(shop))
         secret = stores.api_keys.signing_secret(signer)
     if secret is None:
         raise MissingPrerequisite(f"key {signer.key_id} has no signing secret")
+    say(f"signed for key {signer.key_id}")
     print_text(customer_tokens.mint(customer_id, signer.key_id, secret, utc_now()))
 
 

@@ -243,18 +243,20 @@ class RequestAccess:
             return customer_tokens.verify(
                 credentials.customer_token, kids, signing_secret, self._clock()
             )
-        except (BadToken, SecretMismatch):
-            raise bad_token() from None
+        except BadToken as fault:
+            raise bad_token(str(fault)) from None
+        except SecretMismatch:
+            raise bad_token("the key was made under another secret of the service") from None
 
 
 def no_such_key() -> Unauthorized:
     return Unauthorized("a valid key is required: Authorization: Bearer <key>", code="bad_key")
 
 
-def bad_token() -> Unauthorized:
+def bad_token(fault: str) -> Unauthorized:
     return Unauthorized(
-        "the X-Customer-Token is not valid; it must be a JWT, signed by HS256 with this key's "
-        "signing secret, with kid, sub, iat, and exp at most 15 minutes after iat",
+        f"the X-Customer-Token is not valid: {fault}; it must be a JWT, signed by HS256 with this "
+        "key's signing secret, with kid, sub, iat, and exp at most 15 minutes after iat",
         code="bad_customer_token",
     )
 

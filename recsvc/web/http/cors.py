@@ -16,7 +16,11 @@ API = "/v1/"
 ORIGIN = "HTTP_ORIGIN"
 ASKED_METHOD = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
 EXPOSED = "ETag, X-Request-Id, Retry-After"
-SENT_HEADERS = "Authorization, Content-Type, X-Customer-Token, If-None-Match, Idempotency-Key"
+# The second line: headers that tracing and HTTP libraries add, which the service ignores.
+SENT_HEADERS = (
+    "Authorization, Content-Type, X-Customer-Token, If-None-Match, Idempotency-Key, X-Request-Id, "
+    "traceparent, tracestate, baggage, sentry-trace, b3, X-Requested-With, Cache-Control, Pragma"
+)
 MAX_AGE_SECONDS = "600"
 
 

@@ -60,7 +60,9 @@ def test_a_preflight_is_answered_for_every_route_of_browsers(
         "Access-Control-Allow-Origin": SHOP_PAGE,
         "Access-Control-Allow-Methods": route.method,
         "Access-Control-Allow-Headers": (
-            "Authorization, Content-Type, X-Customer-Token, If-None-Match, Idempotency-Key"
+            "Authorization, Content-Type, X-Customer-Token, If-None-Match, Idempotency-Key, "
+            "X-Request-Id, traceparent, tracestate, baggage, sentry-trace, b3, X-Requested-With, "
+            "Cache-Control, Pragma"
         ),
         "Access-Control-Max-Age": "600",
     }
