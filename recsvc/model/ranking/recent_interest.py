@@ -34,6 +34,8 @@ from recsvc.model.kernels.kernels import (
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import Candidates
 
+JUST_BOUGHT_SECONDS = 6 * 3600.0  # an order that was just made is not recommended again
+
 _NO_ROWS = np.zeros(0, np.int64)
 
 
@@ -68,8 +70,9 @@ def interest_of(
 
     `entries`: as `recsvc.domain.customers.recent_events` writes them; malformed ones are skipped.
     `ignored`: item rows whose events do not count. `has_history`: a purchase history ranks the
-    purchases, so they neither vote nor are they on cooldown. `known_until`: seconds since 1970; a
-    purchase up to then does not count, since the customer's list knows it.
+    purchases, so they do not vote, and only just bought items of a customer of the model are on
+    cooldown. `known_until`: seconds since 1970, for a customer of the model; a purchase up to then
+    does not count, since the customer's list knows it.
     """
     model = live_items.model
     if has_history:
@@ -93,7 +96,7 @@ def interest_of(
         model.intervals,
     )
     if has_history:
-        bought = bought[:0]
+        bought = bought[:0] if known_until is None else _just_bought(events, now_seconds)
     return RecentInterest(voted, shares, bought) if voters or len(bought) else None
 
 
@@ -124,6 +127,14 @@ def _events_of(live_items: LiveItems, entries: Sequence[bytes]) -> Array:
     if live_items.has_items_outside_model:
         fill_catalogue_rows(live_items, events, text)
     return events
+
+
+def _just_bought(events: Array, now_seconds: float) -> Array:
+    """Return the items of the latest purchases, all on cooldown: a history ranks them high."""
+    is_new = (events[:, KIND] == _PURCHASED) & (events[:, ROW] != UNKNOWN_ROW)
+    is_new &= events[:, SECONDS] > now_seconds - JUST_BOUGHT_SECONDS
+    rows = np.unique(events[is_new, ROW])
+    return np.column_stack([rows, np.ones_like(rows)])
 
 
 def fill_catalogue_rows(live_items: LiveItems, events: Array, text: bytes) -> None:

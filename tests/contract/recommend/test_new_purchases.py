@@ -109,6 +109,16 @@ def test_a_purchase_since_then_raises_the_item_by_the_judged_share(judged: Judge
     assert ids(unjudged)[-1] == rows(4)[0]
 
 
+@pytest.mark.parametrize(("hours", "is_last"), [(0, True), (5, True), (7, False)])
+def test_an_item_that_was_just_bought_is_last(judged: Judged, hours: int, is_last: bool) -> None:
+    """The order of the last six hours is not recommended again at once."""
+    service = judged(0.5)
+    service.consent(ANNA)
+    bought(service, rows(7)[0], datetime.now(UTC) - timedelta(hours=hours))
+
+    assert (ids(service)[-1] == rows(7)[0]) is is_last
+
+
 def test_a_share_of_zero_leaves_the_lists_alone(judged: Judged) -> None:
     """Where past windows say that new purchases add nothing, they add nothing."""
     service = judged(0.0)
